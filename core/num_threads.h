@@ -3,7 +3,7 @@
 
 #include <thread>
 
-namespace mesh::cli {
+namespace mesh {
 
 // `wanted`, or one per core if it is 0.
 inline int NumThreads(int wanted) {
@@ -11,4 +11,4 @@ inline int NumThreads(int wanted) {
   return wanted > 0 ? wanted : cores > 0 ? cores : 1;
 }
 
-}  // namespace mesh::cli
+}  // namespace mesh

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/exit_code.h"
+#include "service/exit_code.h"
 
-namespace mesh::cli {
+namespace mesh::service {
 
 int ExitCode(const absl::Status& status) {
   switch (status.code()) {
@@ -33,4 +33,4 @@ int ExitCode(const absl::Status& status) {
   }
 }
 
-}  // namespace mesh::cli
+}  // namespace mesh::service

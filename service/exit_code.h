@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 
-namespace mesh::cli {
+namespace mesh::service {
 
 // The process's exit code for a command's status, after BSD's sysexits.h:
 //   0 done; 65 bad data in a file; 66 no such file; 69 a service or disk is
@@ -11,4 +11,4 @@ namespace mesh::cli {
 //   78 bad flags or configuration; 130 interrupted.
 int ExitCode(const absl::Status& status);
 
-}  // namespace mesh::cli
+}  // namespace mesh::service

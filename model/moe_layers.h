@@ -6,10 +6,10 @@
 #include "core/ids.h"
 #include "model/deepseek_config.h"
 
-namespace mesh::cli {
+namespace mesh::model {
 
 // The layers with routed experts, ascending; MTP layers not counted.
-inline std::vector<LayerId> MoeLayers(const model::DeepseekConfig& config) {
+inline std::vector<LayerId> MoeLayers(const DeepseekConfig& config) {
   std::vector<LayerId> layers;
   for (int layer = 0; layer < config.num_hidden_layers; ++layer) {
     if (config.IsMoeLayer(layer)) {
@@ -19,4 +19,4 @@ inline std::vector<LayerId> MoeLayers(const model::DeepseekConfig& config) {
   return layers;
 }
 
-}  // namespace mesh::cli
+}  // namespace mesh::model

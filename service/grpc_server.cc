@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "service/grpc_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/mutex.h"
+#include "core/status_macros.h"
+#include "service/host_port.h"
+
+namespace mesh::service {
+namespace {
+
+constexpr char kLiveness[] = "liveness";
+constexpr char kReadiness[] = "readiness";
+constexpr int kKeepaliveMs = 10000;
+constexpr int kKeepaliveTimeoutMs = 5000;
+constexpr int kLeastPingIntervalMs = 5000;  // a client's keepalive is 10 s
+constexpr int kMaxMetadataBytes = 16 << 10;
+constexpr size_t kMaxMemoryBytes = size_t{1} << 30;
+// Only reflection is served by threads that wait; our services use callbacks.
+constexpr int kMaxSyncThreads = 8;
+
+// For all servers of the process to come; gRPC has no other way.
+void EnableHealthAndReflection() {
+  static const bool enabled = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  static_cast<void>(enabled);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> Credentials(
+    const TlsOptions& tls) {
+  if (!tls.Enabled()) return grpc::InsecureServerCredentials();
+  ASSIGN_OR_RETURN(TlsPem pem, ReadTls(tls));
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = std::move(pem.ca);
+  options.pem_key_cert_pairs.push_back(
+      {std::move(pem.key), std::move(pem.cert)});
+  return grpc::SslServerCredentials(options);
+}
+
+void SetLimits(const GrpcServer::Options& options,
+               grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(options.max_message_bytes);
+  builder->SetMaxSendMessageSize(options.max_message_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                              options.max_concurrent_streams);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  grpc::ResourceQuota quota("server");
+  quota.Resize(kMaxMemoryBytes).SetMaxThreads(kMaxSyncThreads);
+  builder->SetResourceQuota(quota);
+  builder->SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder->SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder->SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
+void SetConnections(grpc::ServerBuilder* builder) {
+  // A second server on the port is an error, not a silent half of the calls.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              kKeepaliveTimeoutMs);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder->AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kLeastPingIntervalMs);
+}
+
+// host:port with the port that was taken; a unix: address as it is.
+absl::StatusOr<std::string> RealAddress(const std::string& listen, int port) {
+  if (absl::StartsWith(listen, "unix:")) return listen;
+  ASSIGN_OR_RETURN(HostPort address, ParseHostPort(listen));
+  address.port = port;
+  return address.ToString();
+}
+
+// A port of 0 to advertise is the one that was taken.
+absl::StatusOr<std::string> Advertised(const ListenOptions& listen,
+                                       const std::string& address, int port) {
+  if (listen.advertise.empty()) return address;
+  ASSIGN_OR_RETURN(const HostPort advertise, ParseHostPort(listen.advertise));
+  if (advertise.port != 0) return listen.advertise;
+  return HostPort{advertise.host, port}.ToString();
+}
+
+}  // namespace
+
+struct GrpcServer::State {
+  std::unique_ptr<grpc::Server> server;
+  std::vector<std::string> readiness_names;
+  Mutex mutex;
+  bool shut_down ABSL_GUARDED_BY(mutex) = false;
+};
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const Options& options) {
+  RETURN_IF_ERROR(CheckListen(options.listen));
+  RETURN_IF_ERROR(CheckTls(options.listen.tls));
+  const std::string& listen = options.listen.listen;
+  if (const auto address = ParseHostPort(listen); address.ok()) {
+    RETURN_IF_ERROR(CheckBindable(*address, "--listen"));
+  }
+  ASSIGN_OR_RETURN(const auto credentials, Credentials(options.listen.tls));
+  EnableHealthAndReflection();
+  grpc::ServerBuilder builder;
+  SetLimits(options, &builder);
+  SetConnections(&builder);
+  int port = 0;
+  builder.AddListeningPort(listen, credentials, &port);
+  for (grpc::Service* service : options.services) {
+    builder.RegisterService(service);
+  }
+  auto state = std::make_unique<State>();
+  state->server = builder.BuildAndStart();
+  if (state->server == nullptr) {
+    return absl::UnavailableError(
+        absl::StrCat("address ", listen, ": gRPC cannot listen there",
+                     options.listen.tls.Enabled()
+                         ? ", or the certificate and key do not belong together"
+                         : "; choose another with --listen"));
+  }
+  state->readiness_names = options.service_names;
+  state->readiness_names.insert(state->readiness_names.end(), {"", kReadiness});
+  std::unique_ptr<GrpcServer> server(new GrpcServer(std::move(state)));
+  server->SetReady(false);
+  server->state_->server->GetHealthCheckService()->SetServingStatus(kLiveness,
+                                                                    true);
+  ASSIGN_OR_RETURN(server->address_, RealAddress(listen, port));
+  ASSIGN_OR_RETURN(server->advertised_,
+                   Advertised(options.listen, server->address_, port));
+  return server;
+}
+
+GrpcServer::GrpcServer(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+
+GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
+
+void GrpcServer::SetReady(bool ready) {
+  grpc::HealthCheckServiceInterface* health =
+      state_->server->GetHealthCheckService();
+  for (const std::string& name : state_->readiness_names) {
+    health->SetServingStatus(name, ready);
+  }
+}
+
+void GrpcServer::Shutdown(absl::Duration grace) {
+  {
+    const MutexLock lock(state_->mutex);
+    if (state_->shut_down) return;
+    state_->shut_down = true;
+  }
+  SetReady(false);
+  state_->server->Shutdown(std::chrono::system_clock::now() +
+                           absl::ToChronoMilliseconds(grace));
+  state_->server->Wait();
+}
+
+}  // namespace mesh::service
