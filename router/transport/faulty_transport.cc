@@ -41,6 +41,12 @@ class FaultyTransport::Filter final : public FrameHandler {
     }
     handler_.OnPeerLost(peer, reason);
   }
+  void OnPong(PeerId peer, uint64_t cookie) override {
+    if (transport_.silent_.contains(peer) || transport_.lost_.contains(peer)) {
+      return;
+    }
+    handler_.OnPong(peer, cookie);
+  }
   int NumFrames() const { return num_frames_; }
 
  private:
@@ -137,6 +143,24 @@ int FaultyTransport::Poll(FrameHandler& handler) {
   Filter filter(*this, handler);
   inner_.Poll(filter);
   return filter.NumFrames();
+}
+
+void FaultyTransport::Wait(absl::Duration timeout) {
+  if (!lost_unreported_.empty()) return;
+  for (const Held& held : held_) {
+    timeout = std::min(timeout, held.due - clock_.Now());
+  }
+  if (timeout > absl::ZeroDuration()) inner_.Wait(timeout);
+}
+
+absl::Status FaultyTransport::Ping(PeerId peer, uint64_t cookie,
+                                   size_t num_bytes) {
+  if (lost_.contains(peer)) return absl::UnavailableError("peer is lost");
+  if (silent_.contains(peer)) {
+    ++num_faults_;
+    return absl::OkStatus();
+  }
+  return inner_.Ping(peer, cookie, num_bytes);
 }
 
 void FaultyTransport::LosePeer(PeerId peer) {

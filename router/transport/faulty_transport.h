@@ -36,7 +36,12 @@ class FaultyTransport final : public Transport {
   absl::StatusOr<Frame> Allocate(size_t num_bytes) override;
   absl::Status Send(PeerId to, Frame frame) override;
   int Poll(FrameHandler& handler) override;
+  void Wait(absl::Duration timeout) override;
+  void Wake() override { inner_.Wake(); }
+  // A ping is not a frame: it only feels silence and loss.
+  absl::Status Ping(PeerId peer, uint64_t cookie, size_t num_bytes) override;
   size_t MaxFrameBytes() const override { return inner_.MaxFrameBytes(); }
+  TransportStats Stats() const override { return inner_.Stats(); }
 
   void SetPlan(const FaultPlan& plan) { plan_ = plan; }
   // Nothing reaches `peer` or comes from it any more, and nobody says so.

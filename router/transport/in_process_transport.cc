@@ -7,15 +7,21 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
 #include "core/mutex.h"
+#include "core/status_macros.h"
 #include "router/transport/frame_pool.h"
 
 namespace mesh::router {
 namespace {
 
 struct Event {
-  PeerId from;
-  Frame frame;  // null: the peer is lost
+  enum class Kind { kFrame, kLost, kPing, kPong };
+  Kind kind = Kind::kFrame;
+  PeerId from = {};
+  Frame frame = nullptr;   // kFrame
+  uint64_t cookie = 0;     // kPing, kPong
+  uint64_t num_bytes = 0;  // of the frame, ping or pong
 };
 
 // One end of the network as the others see it. Guarded by the network's mutex.
@@ -27,7 +33,27 @@ struct Mailbox {
   };
   std::vector<Link> links;  // by PeerId
   std::vector<Event> inbox;
+  bool woken = false;
+  CondVar arrived;  // something is in the inbox, or `woken`
+  TransportStats stats;
 };
+
+void Deliver(Mailbox& to, Event event) {
+  to.inbox.push_back(std::move(event));
+  to.arrived.NotifyOne();
+}
+
+// Takes `event` from `from` to the other end of `link`.
+void Carry(Mailbox& from, const Mailbox::Link& link, Event event) {
+  event.from = link.id_there;
+  from.stats.bytes_sent += event.num_bytes;
+  link.other->stats.bytes_received += event.num_bytes;
+  if (event.kind == Event::Kind::kFrame) {
+    ++from.stats.frames_sent;
+    ++link.other->stats.frames_received;
+  }
+  Deliver(*link.other, std::move(event));
+}
 
 PeerId AddLink(Mailbox& from, std::shared_ptr<Mailbox> to, PeerId id_there) {
   from.links.push_back({std::move(to), id_there});
@@ -64,7 +90,7 @@ class Endpoint final : public Transport {
       if (link.lost) continue;
       link.other->links[link.id_there.value].lost = true;
       link.other->links[link.id_there.value].other = nullptr;
-      link.other->inbox.push_back({link.id_there, nullptr});
+      Deliver(*link.other, {.kind = Event::Kind::kLost, .from = link.id_there});
     }
     mailbox_->links.clear();
     mailbox_->inbox.clear();
@@ -95,41 +121,79 @@ class Endpoint final : public Transport {
   }
 
   absl::StatusOr<Frame> Allocate(size_t num_bytes) override {
-    if (num_bytes == 0 || num_bytes > MaxFrameBytes()) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("in-process: a frame of %d bytes", num_bytes));
-    }
+    RETURN_IF_ERROR(CheckSize(num_bytes));
     return state_->pool->Take(num_bytes);
   }
 
   absl::Status Send(PeerId to, Frame frame) override {
-    MutexLock lock(state_->mutex);
-    if (to.value >= mailbox_->links.size()) {
-      return absl::InvalidArgumentError("in-process: no such peer");
-    }
-    const Mailbox::Link& link = mailbox_->links[to.value];
-    if (link.lost) return absl::UnavailableError("in-process: peer is lost");
-    link.other->inbox.push_back({link.id_there, std::move(frame)});
-    return absl::OkStatus();
+    const size_t num_bytes = frame->Bytes().size();
+    return SendEvent(to, {.kind = Event::Kind::kFrame,
+                          .frame = std::move(frame),
+                          .num_bytes = num_bytes});
+  }
+
+  absl::Status Ping(PeerId peer, uint64_t cookie, size_t num_bytes) override {
+    RETURN_IF_ERROR(CheckSize(num_bytes));
+    return SendEvent(
+        peer,
+        {.kind = Event::Kind::kPing, .cookie = cookie, .num_bytes = num_bytes});
   }
 
   int Poll(FrameHandler& handler) override {
     {
       MutexLock lock(state_->mutex);
       arrived_.swap(mailbox_->inbox);
+      for (const Event& event : arrived_) {
+        if (event.kind == Event::Kind::kPing) Echo(event);
+      }
     }
     int num_frames = 0;
     for (Event& event : arrived_) {
-      if (event.frame == nullptr) {
-        handler.OnPeerLost(event.from,
-                           absl::UnavailableError("in-process: peer is gone"));
-        continue;
+      switch (event.kind) {
+        case Event::Kind::kFrame:
+          handler.OnFrame(event.from, std::move(event.frame));
+          ++num_frames;
+          break;
+        case Event::Kind::kLost:
+          handler.OnPeerLost(
+              event.from, absl::UnavailableError("in-process: peer is gone"));
+          break;
+        case Event::Kind::kPong:
+          handler.OnPong(event.from, event.cookie);
+          break;
+        case Event::Kind::kPing:
+          break;
       }
-      handler.OnFrame(event.from, std::move(event.frame));
-      ++num_frames;
     }
     arrived_.clear();
     return num_frames;
+  }
+
+  void Wait(absl::Duration timeout) override {
+    const absl::Time deadline = absl::Now() + timeout;
+    MutexLock lock(state_->mutex);
+    while (mailbox_->inbox.empty() && !mailbox_->woken) {
+      const absl::Duration left = deadline - absl::Now();
+      if (left <= absl::ZeroDuration()) break;
+      mailbox_->arrived.WaitFor(state_->mutex, left);
+    }
+    mailbox_->woken = false;
+  }
+
+  void Wake() override {
+    MutexLock lock(state_->mutex);
+    mailbox_->woken = true;
+    mailbox_->arrived.NotifyOne();
+  }
+
+  TransportStats Stats() const override {
+    MutexLock lock(state_->mutex);
+    TransportStats stats = mailbox_->stats;
+    for (const Mailbox::Link& link : mailbox_->links) {
+      if (!link.lost) ++stats.num_links;
+    }
+    if (stats.num_links > 0) stats.lane = "in-process";
+    return stats;
   }
 
   size_t MaxFrameBytes() const override {
@@ -137,6 +201,34 @@ class Endpoint final : public Transport {
   }
 
  private:
+  absl::Status CheckSize(size_t num_bytes) const {
+    if (num_bytes > 0 && num_bytes <= MaxFrameBytes()) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        absl::StrFormat("in-process: a frame of %d bytes", num_bytes));
+  }
+
+  absl::Status SendEvent(PeerId to, Event event) {
+    MutexLock lock(state_->mutex);
+    if (to.value >= mailbox_->links.size()) {
+      return absl::InvalidArgumentError("in-process: no such peer");
+    }
+    const Mailbox::Link& link = mailbox_->links[to.value];
+    if (link.lost) return absl::UnavailableError("in-process: peer is lost");
+    Carry(*mailbox_, link, std::move(event));
+    return absl::OkStatus();
+  }
+
+  void Echo(const Event& ping) ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mutex) {
+    const Mailbox::Link& link = mailbox_->links[ping.from.value];
+    if (link.lost) return;
+    Carry(*mailbox_, link,
+          {.kind = Event::Kind::kPong,
+           .cookie = ping.cookie,
+           .num_bytes = ping.num_bytes});
+  }
+
   const std::shared_ptr<State> state_;
   const std::string address_;
   const std::shared_ptr<Mailbox> mailbox_;
@@ -163,6 +255,11 @@ absl::StatusOr<std::unique_ptr<Transport>> InProcessNetwork::CreateEndpoint(
   }
   return std::unique_ptr<Transport>(
       std::make_unique<Endpoint<State>>(state_, address, mailbox));
+}
+
+bool InProcessNetwork::HasEndpoint(const std::string& address) const {
+  MutexLock lock(state_->mutex);
+  return state_->mailboxes.contains(address);
 }
 
 }  // namespace mesh::router

@@ -31,6 +31,8 @@ class InProcessNetwork {
   // that address is alive; kInvalidArgument if `address` is empty.
   absl::StatusOr<std::unique_ptr<Transport>> CreateEndpoint(
       const std::string& address);
+  // Whether the endpoint of that address is alive.
+  bool HasEndpoint(const std::string& address) const;
 
  private:
   struct State;

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "router/transport/transport.h"
 #include "tests/support/status_matchers.h"
 
@@ -47,7 +49,12 @@ class Inbox final : public FrameHandler {
   std::vector<std::string> texts;
   std::vector<PeerId> senders;
   std::vector<PeerId> lost;
+  void OnPong(PeerId peer, uint64_t cookie) override {
+    pongs.push_back({peer, cookie});
+  }
+
   std::vector<Frame> frames;
+  std::vector<std::pair<PeerId, uint64_t>> pongs;
   bool aligned = true;
 };
 
@@ -65,15 +72,26 @@ class TransportContract : public ::testing::TestWithParam<MakeTestNetwork> {
     return from.Send(to, *std::move(frame));
   }
 
-  // Polls both ends until `inbox` holds `count` frames. Networks that need time
-  // get a bounded number of polls.
+  // Polls both ends until `inbox` holds `count` frames.
   void PollUntil(Transport& own, Inbox& inbox, Transport& other, size_t count) {
-    Inbox ignored;
-    for (int i = 0; i < 100000 && inbox.texts.size() < count; ++i) {
-      other.Poll(ignored);
-      own.Poll(inbox);
-    }
+    EXPECT_TRUE(PollUntilTrue(own, inbox, other,
+                              [&] { return inbox.texts.size() >= count; }));
     EXPECT_EQ(inbox.texts.size(), count);
+  }
+
+  // Polls both ends until `done`; false if that takes too long. Both are on
+  // this thread, so neither may sleep for long.
+  template <typename Done>
+  bool PollUntilTrue(Transport& own, Inbox& inbox, Transport& other,
+                     Done done) {
+    Inbox ignored;
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    while (!done()) {
+      if (absl::Now() > deadline) return false;
+      const int num_frames = other.Poll(ignored) + own.Poll(inbox);
+      if (num_frames == 0 && !done()) own.Wait(absl::Microseconds(50));
+    }
+    return true;
   }
 
   const std::unique_ptr<TestNetwork> network_ = GetParam()();

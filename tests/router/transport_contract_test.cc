@@ -35,7 +35,13 @@ class Owning final : public Transport {
     return faulty_.Send(to, std::move(frame));
   }
   int Poll(FrameHandler& handler) override { return faulty_.Poll(handler); }
+  void Wait(absl::Duration timeout) override { faulty_.Wait(timeout); }
+  void Wake() override { faulty_.Wake(); }
+  absl::Status Ping(PeerId peer, uint64_t cookie, size_t num_bytes) override {
+    return faulty_.Ping(peer, cookie, num_bytes);
+  }
   size_t MaxFrameBytes() const override { return faulty_.MaxFrameBytes(); }
+  TransportStats Stats() const override { return faulty_.Stats(); }
 
  private:
   const std::unique_ptr<Transport> inner_;
