@@ -2,8 +2,6 @@
 #include "router/dispatcher.h"
 
 #include <algorithm>
-#include <limits>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -20,26 +18,11 @@ namespace {
 constexpr int kFrameIndexBits = 20;
 constexpr uint64_t kMaxFrames = uint64_t{1} << kFrameIndexBits;
 
-uint32_t RemainingMicros(absl::Duration remaining) {
-  const int64_t micros = absl::ToInt64Microseconds(remaining);
-  return static_cast<uint32_t>(
-      std::clamp<int64_t>(micros, 0, std::numeric_limits<uint32_t>::max()));
-}
+constexpr absl::Duration kLongestWait = absl::Seconds(1);
 
 // Doubles with each attempt, up to a thousandfold.
 absl::Duration HedgeDelay(absl::Duration hedge_after, int num_attempts) {
   return hedge_after * (int64_t{1} << std::min(num_attempts, 10));
-}
-
-// The most that any pick of the frame has been sent before.
-int NumAttempts(const InFlightBatch& batch, const DestinationPlan& plan,
-                const FrameSpan& span) {
-  int attempts = 0;
-  for (int i = span.first_pick; i < span.first_pick + span.num_picks; ++i) {
-    const int pick = plan.picks[static_cast<size_t>(i)];
-    attempts = std::max(attempts, batch.NumAttempts(pick));
-  }
-  return attempts;
 }
 
 }  // namespace
@@ -55,9 +38,10 @@ absl::StatusOr<std::unique_ptr<Dispatcher>> Dispatcher::Create(
   }
   if (options.deadline <= absl::ZeroDuration() ||
       options.hedge_after <= absl::ZeroDuration() ||
-      options.suspect_after < 1) {
+      options.suspect_after < 1 || options.orphan_wait < absl::ZeroDuration()) {
     return absl::InvalidArgumentError(
-        "dispatch: deadline, hedge_after and suspect_after must be positive");
+        "dispatch: deadline, hedge_after and suspect_after must be positive, "
+        "orphan_wait must not be negative");
   }
   return std::unique_ptr<Dispatcher>(new Dispatcher(options, transport, clock));
 }
@@ -74,7 +58,11 @@ Dispatcher::Dispatcher(const Options& options, Transport& transport,
 Dispatcher::~Dispatcher() = default;
 
 void Dispatcher::SetPeer(NodeId node, PeerId peer) {
+  const std::optional<PeerId> old = nodes_.PeerOf(node);
+  if (old.has_value() && *old != peer) CloseFramesOf(node);
   nodes_.SetPeer(node, peer);
+  // It may be another incarnation, which holds other experts.
+  for (const auto& batch : open_) batch->ForgetNotHolding();
 }
 
 absl::Status Dispatcher::SetPlacement(
@@ -86,10 +74,14 @@ absl::Status Dispatcher::SetPlacement(
                         options_.wire.num_experts));
   }
   placement_ = std::move(placement);
+  for (const auto& batch : open_) {
+    if (placement_->HasLayer(batch->Layer())) batch->MoveTo(placement_);
+  }
   return absl::OkStatus();
 }
 
 absl::StatusOr<DispatchHandle> Dispatcher::Dispatch(const RoutedBatch& batch) {
+  RETURN_IF_ERROR(aborted_);
   RETURN_IF_ERROR(CheckBatch(batch, options_.wire));
   if (placement_ == nullptr || !placement_->HasLayer(batch.layer)) {
     return absl::FailedPreconditionError(absl::StrFormat(
@@ -139,14 +131,12 @@ absl::Status Dispatcher::Combine(DispatchHandle handle, MatrixView<float> out) {
 
 absl::Status Dispatcher::WaitFor(InFlightBatch& batch) {
   while (!batch.Complete()) {
-    if (options_.idle) {
-      options_.idle();
-    } else {
-      std::this_thread::yield();
-    }
+    Idle();
     transport_.Poll(*this);
     if (batch.Complete()) break;
-    if (clock_.Now() >= batch.Deadline()) {
+    RETURN_IF_ERROR(aborted_);
+    const absl::Time now = clock_.Now();
+    if (now >= batch.DeadlineAt(now)) {
       return absl::DeadlineExceededError(absl::StrFormat(
           "combine: layer %d is not complete after %s", batch.Layer().value,
           absl::FormatDuration(options_.deadline)));
@@ -162,24 +152,59 @@ absl::Status Dispatcher::WaitFor(InFlightBatch& batch) {
   return absl::OkStatus();
 }
 
+void Dispatcher::Idle() {
+  const absl::Time now = clock_.Now();
+  absl::Time next = now + kLongestWait;
+  for (const auto& batch : open_) next = std::min(next, batch->NextEvent(now));
+  const absl::Duration wait = std::max(next - now, absl::ZeroDuration());
+  if (options_.idle) {
+    options_.idle(wait);
+  } else {
+    transport_.Wait(wait);
+  }
+}
+
 void Dispatcher::ExpireFrames(InFlightBatch& batch) {
   const absl::Time now = clock_.Now();
   for (SentFrame& sent : batch.Frames()) {
-    if (sent.closed || sent.overdue || now < sent.overdue_at) continue;
-    sent.overdue = true;
-    nodes_.OnOverdue(sent.node, now);
+    if (sent.closed || sent.hedged || now < sent.overdue_at) continue;
+    if (!std::exchange(sent.overdue, true)) nodes_.OnOverdue(sent.node, now);
+    if (!batch.IsWanted(sent) || !hedges_.Take(now)) continue;
+    sent.hedged = true;
+    ++counters_.frames_hedged;
     batch.MakeDue(sent);
   }
+}
+
+absl::Status Dispatcher::NoteOrphan(InFlightBatch& batch,
+                                    std::optional<ExpertId> orphan) {
+  const absl::Time now = clock_.Now();
+  batch.SetOrphan(orphan, now);
+  std::optional<Orphan>& noted = batch.MutableOrphan();
+  if (!noted.has_value()) return absl::OkStatus();
+  if (now - noted->since >= options_.orphan_wait) {
+    return absl::UnavailableError(absl::StrFormat(
+        "dispatch: expert %d of layer %d has had no node for %s",
+        noted->expert.value, batch.Layer().value,
+        absl::FormatDuration(options_.orphan_wait)));
+  }
+  if (now >= noted->ask_again_at) {
+    noted->ask_again_at = now + options_.probe_after;
+    batch.ForgetNotHolding();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Dispatcher::SendDue(InFlightBatch& batch) {
   const FrameShape shape{.dtype = options_.wire.dtype,
                          .hidden_size = options_.wire.hidden_size,
                          .max_frame_bytes = options_.wire.max_frame_bytes};
+  if (!batch.AnyDue()) batch.SetOrphan(std::nullopt, clock_.Now());
   // Again if a peer turns out to be lost, which happens once for each.
   for (bool again = true; again && batch.AnyDue();) {
     again = false;
-    RETURN_IF_ERROR(replicas_.Assign(batch, nodes_, clock_.Now()));
+    RETURN_IF_ERROR(
+        NoteOrphan(batch, replicas_.Assign(batch, nodes_, clock_.Now())));
     RETURN_IF_ERROR(plan_.Build(
         {.num_topk = batch.NumTopk(),
          .experts_per_group = options_.wire.ExpertsPerGroup(),
@@ -226,7 +251,7 @@ absl::Status Dispatcher::SendFrame(InFlightBatch& batch, NodeId node,
       .num_rows = static_cast<uint32_t>(span.num_rows),
       .num_segments = static_cast<uint32_t>(span.num_segments),
       .num_items = static_cast<uint32_t>(span.num_picks),
-      .remaining_us = RemainingMicros(batch.Deadline() - now)};
+      .remaining_us = RemainingMicros(batch.DeadlineAt(now) - now)};
   const size_t num_bytes = DispatchWriter::Layout(header).TotalBytes();
   ASSIGN_OR_RETURN(Frame frame, transport_.Allocate(num_bytes));
   EncodeDispatch(batch, plan, span, header, frame->Bytes());
@@ -238,7 +263,11 @@ absl::Status Dispatcher::SendFrame(InFlightBatch& batch, NodeId node,
   nodes_.AddOutstanding(node, span.num_picks);
   ++counters_.frames_sent;
   counters_.bytes_sent += static_cast<int64_t>(num_bytes);
-  if (attempts > 0) ++counters_.frames_resent;
+  if (attempts > 0) {
+    ++counters_.frames_resent;
+  } else {
+    hedges_.OnFirstSend();
+  }
   return absl::OkStatus();
 }
 
@@ -326,12 +355,23 @@ void Dispatcher::OnPeerLost(PeerId peer, const absl::Status& /*reason*/) {
   if (node.has_value()) LoseNode(*node);
 }
 
+void Dispatcher::OnPong(PeerId peer, uint64_t cookie) {
+  if (options_.pong) options_.pong(peer, cookie);
+}
+
 void Dispatcher::LoseNode(NodeId node) {
+  const bool was_there = nodes_.PeerOf(node).has_value();
   nodes_.Lose(node);
+  CloseFramesOf(node);
+  if (was_there && options_.node_lost) options_.node_lost(node);
+}
+
+void Dispatcher::CloseFramesOf(NodeId node) {
   for (const auto& batch : open_) {
     for (SentFrame& sent : batch->Frames()) {
       if (sent.closed || sent.node != node) continue;
       nodes_.AddOutstanding(node, -sent.num_picks);
+      ++counters_.frames_lost;
       batch->Close(sent);
     }
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "core/ids.h"
 #include "core/matrix_view.h"
 #include "router/dispatch_plan.h"
+#include "router/hedge_budget.h"
 #include "router/in_flight_batch.h"
 #include "router/node_table.h"
 #include "router/placement/placement.h"
@@ -32,8 +34,11 @@ struct DispatchCounters {
   int64_t frames_received = 0;
   int64_t bytes_received = 0;
   int64_t frames_resent = 0;  // of frames_sent: retries and hedges
+  // Why: frames whose rows were made due again.
+  int64_t frames_hedged = 0;  // the answer was overdue
+  int64_t frames_lost = 0;    // their node was lost
   int64_t not_held = 0;       // status answers
-  int64_t overloaded = 0;
+  int64_t overloaded = 0;     // status answers; they are left to be overdue
   // Answers that were not used.
   int64_t dropped_corrupt = 0;    // damaged, cut or malformed
   int64_t dropped_foreign = 0;    // not an answer to a frame of ours
@@ -46,24 +51,33 @@ struct DispatchCounters {
 // Work goes to one replica of each expert. If an answer is overdue, its open
 // rows go to another replica too, or once more to the same if it is the only
 // one; the first valid answer of a row wins. A lost peer's rows move at once.
-// Rows are never combined before all are there.
-// Owned by the engine thread, as is the transport.
+// Rows that no node can take wait for one. Rows are never combined before all
+// are there. Owned by the engine thread, as is the transport.
 class Dispatcher final : public ExpertDispatch, private FrameHandler {
  public:
   struct Options {
     WireLimits wire;
     uint64_t incarnation = 0;  // unique among the dispatchers of the mesh,
                                // restarts included
-    absl::Duration deadline = absl::Seconds(5);  // Dispatch to Combine's error
-    // After this without an answer a frame is sent again; doubles each time.
+    // Dispatch to Combine's error; waiting for a node does not count.
+    absl::Duration deadline = absl::Seconds(5);
+    // How long rows wait for a node if their expert has none.
+    absl::Duration orphan_wait = absl::ZeroDuration();
+    // After this without an answer a frame is sent again, within a budget
+    // (router/hedge_budget.h); doubles each time.
     absl::Duration hedge_after = absl::Milliseconds(100);
     // Overdue answers in a row that make a node suspect: it gets no work while
     // another replica can have it, until it answers or `probe_after` is over.
     int suspect_after = 3;
     absl::Duration probe_after = absl::Seconds(1);
-    // Called while Combine() waits, before each poll; an embedded mesh runs its
-    // expert nodes here. If empty, Combine() yields the core.
-    std::function<void()> idle;
+    // Called while Combine() waits, before each poll; may sleep up to the
+    // duration, may call SetPeer, SetPlacement and Abort. An embedded mesh runs
+    // its expert nodes here. If empty, Combine() waits on the transport.
+    std::function<void(absl::Duration)> idle = {};
+    // Called once when a node turns out to be lost; must not call back.
+    std::function<void(NodeId)> node_lost = {};
+    // What Transport::Ping asked for has come.
+    std::function<void(PeerId, uint64_t cookie)> pong = {};
   };
 
   // `transport` and `clock` must outlive the dispatcher.
@@ -74,19 +88,31 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
 
   // Tells how a node is reached; also when a lost node is back.
   void SetPeer(NodeId node, PeerId peer);
+  // Nothing if the node is unknown or lost.
+  std::optional<PeerId> PeerOf(NodeId node) const {
+    return nodes_.PeerOf(node);
+  }
 
-  // The table for dispatches from now on; those under way keep theirs.
-  // Errors: kInvalidArgument if its experts are not those of `wire`.
+  // The table for all that is sent from now on, also for dispatches under way
+  // if it has their layer. Errors: kInvalidArgument if its experts are not
+  // those of `wire`.
   absl::Status SetPlacement(std::shared_ptr<const Placement> placement);
 
+  // Makes progress between dispatches: notices lost peers, drops late answers.
+  void Poll() { transport_.Poll(*this); }
+
+  // Dispatches under way and later ones fail with `status`, which is not OK.
+  void Abort(const absl::Status& status) { aborted_ = status; }
+
   // Errors: kInvalidArgument if the batch is malformed; kFailedPrecondition
-  // without a placement for the layer; kUnavailable if an expert has no node;
-  // kResourceExhausted if the transport has no memory.
+  // without a placement for the layer; kUnavailable if an expert has no node
+  // and is not waited for; that of Abort().
   absl::StatusOr<DispatchHandle> Dispatch(const RoutedBatch& batch) override;
 
-  // Errors: kDeadlineExceeded; kUnavailable if an expert has no node left;
-  // kInvalidArgument for a wrong shape or a handle that is not open. `out` is
-  // written only on success; the handle ends in any case.
+  // Errors: kDeadlineExceeded; kUnavailable if an expert has had no node for
+  // too long; that of Abort(); kInvalidArgument for a wrong shape or a handle
+  // that is not open. `out` is written only on success; the handle ends in any
+  // case.
   absl::Status Combine(DispatchHandle handle, MatrixView<float> out) override;
 
   const DispatchCounters& Counters() const { return counters_; }
@@ -101,19 +127,25 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
 
   void OnFrame(PeerId from, Frame frame) override;
   void OnPeerLost(PeerId peer, const absl::Status& reason) override;
+  void OnPong(PeerId peer, uint64_t cookie) override;
 
   void OnCombine(InFlightBatch& batch, SentFrame& sent,
                  const FrameHeader& header, Frame frame);
   void OnStatus(InFlightBatch& batch, SentFrame& sent,
                 const FrameHeader& header, const Frame& frame);
   void LoseNode(NodeId node);
+  // What is under way to the node will bring nothing.
+  void CloseFramesOf(NodeId node);
 
   // Sends what is due, to other nodes if one turns out to be lost.
   // Errors: those of Dispatch().
   absl::Status SendDue(InFlightBatch& batch);
   absl::Status SendFrame(InFlightBatch& batch, NodeId node,
                          const DestinationPlan& plan, const FrameSpan& span);
+  // Errors: kUnavailable if it has been one for too long.
+  absl::Status NoteOrphan(InFlightBatch& batch, std::optional<ExpertId> orphan);
   void ExpireFrames(InFlightBatch& batch);
+  void Idle();
   absl::Status WaitFor(InFlightBatch& batch);
 
   InFlightBatch* Find(uint64_t handle);
@@ -124,6 +156,8 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
   const Clock& clock_;
   std::shared_ptr<const Placement> placement_;
   NodeTable nodes_;
+  HedgeBudget hedges_;
+  absl::Status aborted_;
   DispatchCounters counters_;
   std::vector<int64_t> tokens_per_expert_;
 

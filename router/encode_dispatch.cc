@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/encode_dispatch.h"
 
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "router/transport/frame_writer.h"
@@ -14,6 +16,12 @@ const T& At(const std::vector<T>& items, int i) {
 }
 
 }  // namespace
+
+uint32_t RemainingMicros(absl::Duration remaining) {
+  const int64_t micros = absl::ToInt64Microseconds(remaining);
+  return static_cast<uint32_t>(
+      std::clamp<int64_t>(micros, 0, std::numeric_limits<uint32_t>::max()));
+}
 
 void EncodeDispatch(const InFlightBatch& batch, const DestinationPlan& plan,
                     const FrameSpan& span, const FrameHeader& header,
@@ -39,9 +47,18 @@ void EncodeDispatch(const InFlightBatch& batch, const DestinationPlan& plan,
   writer.Finish();
 }
 
+int NumAttempts(const InFlightBatch& batch, const DestinationPlan& plan,
+                const FrameSpan& span) {
+  int attempts = 0;
+  for (int i = span.first_pick; i < span.first_pick + span.num_picks; ++i) {
+    attempts = std::max(attempts, batch.NumAttempts(At(plan.picks, i)));
+  }
+  return attempts;
+}
+
 void RecordDispatch(const DestinationPlan& plan, const FrameSpan& span,
                     NodeId node, absl::Time overdue_at, InFlightBatch& batch) {
-  batch.AddFrame(node, plan.ordinal, overdue_at);
+  batch.AddFrame(node, overdue_at);
   for (int s = span.first_segment; s < span.first_segment + span.num_segments;
        ++s) {
     const PlannedSegment& segment = At(plan.segments, s);

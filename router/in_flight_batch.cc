@@ -10,6 +10,13 @@
 #include "router/combine.h"
 
 namespace mesh::router {
+namespace {
+
+// How soon to look again for memory or a node, and for leave to send again.
+constexpr absl::Duration kRetryDelay = absl::Milliseconds(1);
+constexpr absl::Duration kHedgeRetryDelay = absl::Milliseconds(10);
+
+}  // namespace
 
 absl::Status InFlightBatch::Start(uint64_t handle, const RoutedBatch& batch,
                                   const WireLimits& wire,
@@ -42,8 +49,8 @@ absl::Status InFlightBatch::Start(uint64_t handle, const RoutedBatch& batch,
              .rows = hidden.rows,
              .cols = wire.hidden_size,
              .stride_bytes = stride};
+  orphan_.reset();
   frames_.clear();
-  frame_ordinals_.clear();
   asked_.clear();
   FindSegments(wire.ExpertsPerGroup());
   return absl::OkStatus();
@@ -76,11 +83,64 @@ void InFlightBatch::Finish() {
   placement_.reset();
 }
 
-int InFlightBatch::AddFrame(NodeId node, int ordinal, absl::Time overdue_at) {
+void InFlightBatch::MoveTo(std::shared_ptr<const Placement> placement) {
+  MESH_DCHECK(placement->HasLayer(layer_));
+  ForgetNotHolding();
+  for (int p = 0; p < NumPicks(); ++p) {
+    const uint32_t tried =
+        std::exchange(picks_[static_cast<size_t>(p)].tried, 0);
+    if (tried == 0) continue;
+    const ExpertId expert = topk_idx_[static_cast<size_t>(p)];
+    const auto replicas = placement_->ReplicaOrdinals(layer_, expert);
+    for (size_t i = 0; i < replicas.size(); ++i) {
+      if ((tried >> i & 1) == 0) continue;
+      const NodeId node = placement_->Nodes()[static_cast<size_t>(replicas[i])];
+      picks_[static_cast<size_t>(p)].tried |=
+          ReplicaBit(*placement, expert, node);
+    }
+  }
+  placement_ = std::move(placement);
+}
+
+void InFlightBatch::ForgetNotHolding() {
+  for (Pick& pick : picks_) pick.not_holding = 0;
+}
+
+void InFlightBatch::SetOrphan(std::optional<ExpertId> expert, absl::Time now) {
+  if (!expert.has_value()) {
+    deadline_ = DeadlineAt(now);
+    orphan_.reset();
+  } else if (!orphan_.has_value()) {
+    orphan_ = {.expert = *expert, .since = now, .ask_again_at = now};
+  }
+}
+
+absl::Time InFlightBatch::NextEvent(absl::Time now) const {
+  absl::Time next = DeadlineAt(now);
+  if (AnyDue()) next = std::min(next, now + kRetryDelay);
+  for (const SentFrame& sent : frames_) {
+    if (sent.closed || sent.hedged) continue;
+    next =
+        std::min(next, sent.overdue ? now + kHedgeRetryDelay : sent.overdue_at);
+  }
+  return next;
+}
+
+uint32_t InFlightBatch::ReplicaBit(const Placement& placement, ExpertId expert,
+                                   NodeId node) const {
+  const auto replicas = placement.ReplicaOrdinals(layer_, expert);
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    if (placement.Nodes()[static_cast<size_t>(replicas[i])] == node) {
+      return uint32_t{1} << i;
+    }
+  }
+  return 0;
+}
+
+int InFlightBatch::AddFrame(NodeId node, absl::Time overdue_at) {
   frames_.push_back({.node = node,
                      .first_asked = static_cast<int>(asked_.size()),
                      .overdue_at = overdue_at});
-  frame_ordinals_.push_back(ordinal);
   return static_cast<int>(frames_.size()) - 1;
 }
 
@@ -103,11 +163,8 @@ void InFlightBatch::Ask(const Asked& asked, int first_pick, int num_picks) {
   sent.num_picks += num_picks;
   for (int p = first_pick; p < first_pick + num_picks; ++p) {
     Pick& pick = picks_[static_cast<size_t>(p)];
-    const auto replicas =
-        placement_->ReplicaOrdinals(layer_, topk_idx_[static_cast<size_t>(p)]);
-    const auto replica =
-        std::find(replicas.begin(), replicas.end(), frame_ordinals_.back());
-    pick.tried |= uint32_t{1} << (replica - replicas.begin());
+    pick.tried |=
+        ReplicaBit(*placement_, topk_idx_[static_cast<size_t>(p)], sent.node);
     ++pick.num_attempts;
     ++pick.num_under_way;
     if (std::exchange(pick.due, false)) --num_due_;
@@ -172,7 +229,7 @@ bool InFlightBatch::TakeRow(const Asked& asked, const std::byte* row) {
 }
 
 template <typename Visit>
-void InFlightBatch::ForEachPick(const SentFrame& sent, Visit visit) {
+void InFlightBatch::ForEachPick(const SentFrame& sent, Visit visit) const {
   const int end = sent.first_asked + sent.num_asked;
   for (int a = sent.first_asked; a < end; ++a) {
     const Asked& asked = asked_[static_cast<size_t>(a)];
@@ -183,11 +240,15 @@ void InFlightBatch::ForEachPick(const SentFrame& sent, Visit visit) {
   }
 }
 
+bool InFlightBatch::CanBeDue(int p) const {
+  const Pick& pick = picks_[static_cast<size_t>(p)];
+  return !pick.due && pick.row == nullptr &&
+         !segments_[static_cast<size_t>(pick.segment)].Complete();
+}
+
 void InFlightBatch::SetDue(int p) {
-  Pick& pick = picks_[static_cast<size_t>(p)];
-  const SegmentState& segment = segments_[static_cast<size_t>(pick.segment)];
-  if (pick.due || pick.row != nullptr || segment.Complete()) return;
-  pick.due = true;
+  if (!CanBeDue(p)) return;
+  picks_[static_cast<size_t>(p)].due = true;
   ++num_due_;
 }
 
@@ -199,17 +260,20 @@ void InFlightBatch::Close(SentFrame& sent) {
   });
 }
 
+bool InFlightBatch::IsWanted(const SentFrame& sent) const {
+  bool wanted = false;
+  ForEachPick(sent, [&](int p) { wanted |= CanBeDue(p); });
+  return wanted;
+}
+
 void InFlightBatch::MakeDue(SentFrame& sent) {
   ForEachPick(sent, [&](int p) { SetDue(p); });
 }
 
 bool InFlightBatch::SetNotHolding(const SentFrame& sent, ExpertId expert) {
-  const int ordinal =
-      frame_ordinals_[static_cast<size_t>(&sent - frames_.data())];
-  const auto replicas = placement_->ReplicaOrdinals(layer_, expert);
-  const auto replica = std::find(replicas.begin(), replicas.end(), ordinal);
-  if (replica == replicas.end()) return false;
-  const uint32_t bit = uint32_t{1} << (replica - replicas.begin());
+  if (expert.value >= placement_->NumExperts()) return false;
+  // None if a later table does not give it the expert.
+  const uint32_t bit = ReplicaBit(*placement_, expert, sent.node);
   bool asked = false;
   ForEachPick(sent, [&](int p) {
     if (topk_idx_[static_cast<size_t>(p)] == expert) {

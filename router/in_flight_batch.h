@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,7 +30,15 @@ struct SentFrame {
   int num_picks = 0;
   absl::Time overdue_at;
   bool closed = false;   // answered, refused, or its peer is lost
-  bool overdue = false;  // `overdue_at` has been acted on
+  bool overdue = false;  // `overdue_at` has been noticed
+  bool hedged = false;   // and its rows have been made due again
+};
+
+// A due pick that no node can take and that nothing under way will answer.
+struct Orphan {
+  ExpertId expert;
+  absl::Time since;
+  absl::Time ask_again_at;  // when nodes that said "not held" are asked again
 };
 
 // A batch between Dispatch() and the end of Combine(): its inputs, what was
@@ -47,7 +56,10 @@ class InFlightBatch {
 
   uint64_t Handle() const { return handle_; }
   LayerId Layer() const { return layer_; }
-  absl::Time Deadline() const { return deadline_; }
+  // Time with an orphan does not count.
+  absl::Time DeadlineAt(absl::Time now) const {
+    return orphan_.has_value() ? deadline_ + (now - orphan_->since) : deadline_;
+  }
   const Placement& Table() const { return *placement_; }
   int NumTopk() const { return num_topk_; }
   int NumPicks() const { return static_cast<int>(topk_idx_.size()); }
@@ -71,9 +83,23 @@ class InFlightBatch {
   uint32_t Tried(int pick) const { return At(pick).tried; }
   uint32_t NotHolding(int pick) const { return At(pick).not_holding; }
 
+  // Plans what is due on another table; frames under way stay valid.
+  // REQUIRES: the table has the batch's layer.
+  void MoveTo(std::shared_ptr<const Placement> placement);
+  // Nodes that said that they lack an expert may be asked again.
+  void ForgetNotHolding();
+
+  // The batch has an orphan now, or has none.
+  void SetOrphan(std::optional<ExpertId> expert, absl::Time now);
+  std::optional<Orphan>& MutableOrphan() { return orphan_; }
+
+  // When something is to be done even if nothing arrives.
+  absl::Time NextEvent(absl::Time now) const;
+
   // Records a frame; AskPartial and AskRow then add to it, in the order of its
   // result rows. Returns its index, the low bits of its frame id.
-  int AddFrame(NodeId node, int ordinal, absl::Time overdue_at);
+  // REQUIRES: `node` is in the table, and hosts what is asked of it.
+  int AddFrame(NodeId node, absl::Time overdue_at);
   void AskPartial(int first_pick);  // the group's first pick of the row
   void AskRow(int pick);
   std::span<SentFrame> Frames() { return frames_; }
@@ -85,6 +111,8 @@ class InFlightBatch {
   // The frame will bring nothing; its missing picks become due unless another
   // frame is under way for them.
   void Close(SentFrame& sent);
+  // Whether MakeDue() would do anything.
+  bool IsWanted(const SentFrame& sent) const;
   // The frame's missing picks become due though it stays open.
   void MakeDue(SentFrame& sent);
   // The frame's node lacks `expert`. False if the frame did not ask for it.
@@ -123,12 +151,16 @@ class InFlightBatch {
 
   const Pick& At(int pick) const { return picks_[static_cast<size_t>(pick)]; }
   void FindSegments(int experts_per_group);
+  bool CanBeDue(int pick) const;
   void SetDue(int pick);
+  // Bit of the node among the expert's replicas, 0 if it is none.
+  uint32_t ReplicaBit(const Placement& placement, ExpertId expert,
+                      NodeId node) const;
   void Ask(const Asked& asked, int first_pick, int num_picks);
   ResultRow ExpectedResult(const Asked& asked) const;
   bool TakeRow(const Asked& asked, const std::byte* row);
   template <typename Visit>
-  void ForEachPick(const SentFrame& sent, Visit visit);
+  void ForEachPick(const SentFrame& sent, Visit visit) const;
 
   uint64_t handle_ = 0;
   LayerId layer_;
@@ -145,8 +177,8 @@ class InFlightBatch {
   std::vector<SegmentState> segments_;  // by row, then group
   int num_open_segments_ = 0;
   int num_due_ = 0;
+  std::optional<Orphan> orphan_;
   std::vector<SentFrame> frames_;
-  std::vector<int> frame_ordinals_;  // by frame
   std::vector<Asked> asked_;
   std::vector<Frame> answers_;
 

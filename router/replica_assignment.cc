@@ -3,31 +3,29 @@
 
 #include <tuple>
 
-#include "absl/strings/str_format.h"
-
 namespace mesh::router {
 
-absl::Status ReplicaAssignment::Assign(const InFlightBatch& batch,
-                                       const NodeTable& nodes, absl::Time now) {
+std::optional<ExpertId> ReplicaAssignment::Assign(const InFlightBatch& batch,
+                                                  const NodeTable& nodes,
+                                                  absl::Time now) {
   loads_.clear();
   for (const NodeId node : batch.Table().Nodes()) {
     loads_.push_back(nodes.LoadOf(node, now));
   }
   PickFirst(batch);
   ordinals_.assign(static_cast<size_t>(batch.NumPicks()), kNoReplica);
+  std::optional<ExpertId> orphan;
   for (int p = 0; p < batch.NumPicks(); ++p) {
     if (!batch.IsDue(p)) continue;
     const ExpertId expert = batch.TopkIdx()[static_cast<size_t>(p)];
     int& ordinal = ordinals_[static_cast<size_t>(p)];
     ordinal =
         batch.NumAttempts(p) == 0 ? picked_[expert.value] : PickAgain(batch, p);
-    if (ordinal == kNoReplica && !batch.IsUnderWay(p)) {
-      return absl::UnavailableError(
-          absl::StrFormat("dispatch: no node is left for expert %d of layer %d",
-                          expert.value, batch.Layer().value));
+    if (ordinal == kNoReplica && !batch.IsUnderWay(p) && !orphan.has_value()) {
+      orphan = expert;
     }
   }
-  return absl::OkStatus();
+  return orphan;
 }
 
 void ReplicaAssignment::PickFirst(const InFlightBatch& batch) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/ids.h"
 #include "router/in_flight_batch.h"
 #include "router/node_table.h"
 #include "router/replica_picker.h"
@@ -17,9 +18,10 @@ namespace mesh::router {
 // of those that were. Keeps its memory between calls.
 class ReplicaAssignment {
  public:
-  // Errors: kUnavailable if a pick has no node left and none under way.
-  absl::Status Assign(const InFlightBatch& batch, const NodeTable& nodes,
-                      absl::Time now);
+  // Returns the first expert of an orphan (router/in_flight_batch.h), if there
+  // is one; all other picks that are due have got a node.
+  std::optional<ExpertId> Assign(const InFlightBatch& batch,
+                                 const NodeTable& nodes, absl::Time now);
 
   // [num_picks] ordinals; kNoReplica for a pick that is not to be sent now.
   std::span<const int> Ordinals() const { return ordinals_; }

@@ -127,5 +127,53 @@ TEST_F(Faulty, SilencesAndLosesPeers) {
               StatusIs(absl::StatusCode::kUnavailable));
 }
 
+TEST_F(Faulty, WaitEndsWhenADelayedFrameIsDue) {
+  InProcessNetwork network;
+  const RealClock clock;
+  const auto a = *network.CreateEndpoint("a");
+  const auto b = *network.CreateEndpoint("b");
+  FaultyTransport faulty(*a, clock,
+                         {.delay = 1, .max_delay = absl::Milliseconds(20)}, 1);
+  const PeerId to = *faulty.Connect("b");
+  ASSERT_OK(faulty.Send(to, *faulty.Allocate(1)));
+  Inbox own;
+  Inbox inbox;
+  const absl::Time start = absl::Now();
+  while (inbox.texts.empty() && absl::Now() - start < absl::Minutes(1)) {
+    // Wake() by nobody: only the delay can end it.
+    faulty.Wait(absl::Hours(1));
+    faulty.Poll(own);
+    b->Poll(inbox);
+  }
+  EXPECT_EQ(inbox.texts.size(), 1U);
+}
+
+TEST_F(Faulty, PingsFeelSilenceAndLoss) {
+  InProcessNetwork network;
+  FakeClock clock;
+  const auto a = *network.CreateEndpoint("a");
+  const auto b = *network.CreateEndpoint("b");
+  FaultyTransport faulty(*a, clock, {}, 1);
+  const PeerId to = *faulty.Connect("b");
+  Inbox own;
+  Inbox other;
+  const auto echo = [&] {
+    b->Poll(other);
+    faulty.Poll(own);
+    return own.pongs.size();
+  };
+  ASSERT_OK(faulty.Ping(to, 1, 8));
+  EXPECT_EQ(echo(), 1U);
+  // Sent before the silence, answered in it.
+  ASSERT_OK(faulty.Ping(to, 2, 8));
+  faulty.Silence(to);
+  EXPECT_EQ(echo(), 1U);
+  ASSERT_OK(faulty.Ping(to, 3, 8));
+  faulty.Restore(to);
+  EXPECT_EQ(echo(), 1U);
+  faulty.LosePeer(to);
+  EXPECT_THAT(faulty.Ping(to, 4, 8), StatusIs(absl::StatusCode::kUnavailable));
+}
+
 }  // namespace
 }  // namespace mesh::router

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -138,6 +139,8 @@ struct MoeMeshOptions {
   router::FaultPlan faults = {};  // in both directions
   uint64_t seed = 1;
   absl::Duration deadline = absl::Seconds(5);
+  absl::Duration orphan_wait = absl::ZeroDuration();
+  std::function<void(NodeId)> node_lost = {};
 };
 
 // A dispatcher and expert nodes in one process and on virtual time: each idle
@@ -168,9 +171,11 @@ class MoeMesh {
         *router::Dispatcher::Create({.wire = Wire(model),
                                      .incarnation = 17,
                                      .deadline = options.deadline,
+                                     .orphan_wait = options.orphan_wait,
                                      .hedge_after = absl::Milliseconds(20),
                                      .probe_after = absl::Milliseconds(200),
-                                     .idle = [this] { Idle(); }},
+                                     .idle = [this](absl::Duration) { Idle(); },
+                                     .node_lost = options.node_lost},
                                     *link, clock);
     for (int n = 0; n < options.num_nodes; ++n) AddNode(model, n);
     EXPECT_OK(dispatcher->SetPlacement(placement));
@@ -218,6 +223,7 @@ class MoeMesh {
 
   void Idle() {
     clock.Advance(absl::Milliseconds(1));
+    if (on_idle) on_idle();
     for (Node& node : nodes) {
       if (node.node != nullptr && !node.frozen) node.node->Poll();
     }
@@ -251,6 +257,7 @@ class MoeMesh {
   const MoeMeshOptions options;
   const std::shared_ptr<const router::Placement> placement;
   FakeClock clock;
+  std::function<void()> on_idle;  // called as time passes
   ThreadPool pool{1};
   router::InProcessNetwork network;
   std::unique_ptr<router::Transport> endpoint;
