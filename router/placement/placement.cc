@@ -104,6 +104,14 @@ bool Placement::HasLayer(LayerId layer) const {
   return layer.value < layer_index_.size() && layer_index_[layer.value] >= 0;
 }
 
+std::vector<LayerId> Placement::Layers() const {
+  std::vector<LayerId> layers;
+  for (size_t l = 0; l < layer_index_.size(); ++l) {
+    if (layer_index_[l] >= 0) layers.push_back({static_cast<uint16_t>(l)});
+  }
+  return layers;
+}
+
 std::span<const int> Placement::ReplicaOrdinals(LayerId layer,
                                                 ExpertId expert) const {
   MESH_DCHECK(HasLayer(layer) && expert.value < num_experts_);

@@ -38,8 +38,8 @@ class Placement {
 
   struct Options {
     uint64_t epoch = 0;
-    std::vector<LayerId> layers;  // the MoE layers
-    int num_experts = 0;          // routed experts of a layer
+    std::vector<LayerId> layers = {};  // the MoE layers
+    int num_experts = 0;               // routed experts of a layer
   };
 
   // Errors: kInvalidArgument if an expert of a layer has no replica or more
@@ -51,6 +51,7 @@ class Placement {
   uint64_t Epoch() const { return epoch_; }
   int NumExperts() const { return num_experts_; }
   bool HasLayer(LayerId layer) const;
+  std::vector<LayerId> Layers() const;  // ascending
 
   // Every node of the table, ascending. An *ordinal* is an index into it.
   std::span<const NodeId> Nodes() const { return nodes_; }
