@@ -139,6 +139,7 @@ void ExpertNode::ServeBatch() {
   }
 
   // Step 2: compute. If an expert was unloaded just now, screen again.
+  const absl::Time started = clock_.Now();
   batcher_.Merge(views_);
   const absl::StatusOr<RowsView> rows = shard_.Forward(batcher_.Batch());
   if (!rows.ok()) {
@@ -147,6 +148,7 @@ void ExpertNode::ServeBatch() {
   }
   ++counters_.batches;
   counters_.rows_computed += num_items;
+  if (options_.on_batch) options_.on_batch(num_items, clock_.Now() - started);
 
   // Step 3: answer, and let the frames go.
   for (size_t f = 0; f < joined_.size(); ++f) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -45,6 +46,9 @@ class ExpertNode final : private router::FrameHandler {
     size_t max_waiting_bytes = size_t{1} << 30;
     // Items of one merged batch; a larger frame is computed alone.
     int max_batch_items = 8192;
+    // Hears of every merged batch: its items and how long they took. On the
+    // data-plane thread; may be empty.
+    std::function<void(int num_items, absl::Duration taken)> on_batch = nullptr;
   };
 
   // `shard`, `transport` and `clock` must outlive the node.

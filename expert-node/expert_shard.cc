@@ -71,6 +71,20 @@ size_t ExpertShard::SizeBytes() const {
   return size;
 }
 
+std::vector<ExpertShard::Holding> ExpertShard::Holdings() const {
+  std::vector<Holding> holdings;
+  {
+    MutexLock lock(mutex_);
+    holdings.reserve(resident_.size());
+    for (const auto& [key, weights] : resident_) {
+      holdings.push_back({key, weights->SourceDigest(), weights->SizeBytes()});
+    }
+  }
+  std::sort(holdings.begin(), holdings.end(),
+            [](const Holding& a, const Holding& b) { return a.key < b.key; });
+  return holdings;
+}
+
 absl::Status ExpertShard::CheckShapes(const ExpertBatch& batch) const {
   const bool sound =
       batch.offsets.size() == batch.experts.size() + 1 &&

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/digest.h"
 #include "core/dtype.h"
 #include "core/ids.h"
 #include "core/matrix_view.h"
@@ -51,6 +52,14 @@ class ExpertShard {
   bool Holds(LayerId layer, ExpertId expert) const;
   int NumExperts() const;
   size_t SizeBytes() const;  // of the resident weights
+
+  struct Holding {
+    router::ExpertKey key;
+    Digest digest;  // ExpertWeights::SourceDigest()
+    size_t size_bytes = 0;
+  };
+  std::vector<Holding> Holdings() const;  // ascending by key
+
   int HiddenSize() const { return hidden_size_; }
   DType WireDType() const { return kernels_.ActivationDType(); }
 

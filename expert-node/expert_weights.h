@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "core/digest.h"
 #include "core/weight_view.h"
 #include "kernels/kernels.h"
 #include "kernels/packed_matrix.h"
@@ -29,6 +30,10 @@ class ExpertWeights {
   int HiddenSize() const { return gate_.NumInputs(); }
   int IntermediateSize() const { return gate_.NumOutputs(); }
   size_t SizeBytes() const;
+  // Of the bytes before packing: gate, up and down in this order, each followed
+  // by its scales if it has any. Equal on every node that read the same
+  // checkpoint, whatever its kernels.
+  const Digest& SourceDigest() const { return source_digest_; }
 
  private:
   ExpertWeights() = default;
@@ -36,6 +41,7 @@ class ExpertWeights {
   kernels::PackedMatrix gate_;
   kernels::PackedMatrix up_;
   kernels::PackedMatrix down_;
+  Digest source_digest_;
 };
 
 }  // namespace mesh::expert

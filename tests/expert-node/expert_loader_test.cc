@@ -56,6 +56,30 @@ TEST_F(ExpertLoader, ReadsTheBytesOfItsExpertsAndNothingElse) {
             StoredBytes(0) + StoredBytes(5) + StoredBytes(17));
 }
 
+TEST_F(ExpertLoader, WeightsCarryTheDigestOfTheirTensors) {
+  const std::vector<router::ExpertKey> keys = {Key(17), Key(3)};
+  ASSERT_OK(LoadExperts(*checkpoint_, kernels_, keys, pool_, shard_));
+  const auto holdings = shard_.Holdings();
+  ASSERT_EQ(holdings.size(), 2U);
+  EXPECT_EQ(holdings[0].key, Key(3));
+  EXPECT_EQ(holdings[1].key, Key(17));
+  DigestBuilder expected;
+  for (const auto projection :
+       {model::Projection::kGate, model::Projection::kUp,
+        model::Projection::kDown}) {
+    ASSERT_OK(checkpoint_->ReadPieces(
+        model::ExpertName(first_moe_layer_, 3, projection),
+        [&](std::span<const std::byte> piece) {
+          expected.Update(piece);
+          return absl::OkStatus();
+        }));
+  }
+  EXPECT_EQ(holdings[0].digest, expected.Finish());
+  EXPECT_NE(holdings[0].digest, holdings[1].digest);
+  EXPECT_EQ(holdings[0].size_bytes + holdings[1].size_bytes,
+            shard_.SizeBytes());
+}
+
 TEST_F(ExpertLoader, LoadsTheOthersAndReportsTheErrorOfAMissingExpert) {
   const std::vector<router::ExpertKey> keys = {
       Key(0), Key(checkpoint_->Config().n_routed_experts), Key(1)};
