@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -32,8 +34,8 @@ namespace mesh::attention {
 // how the prompt was cut into chunks, or on whether the stream was preempted or
 // resumed here or elsewhere. Every accepted stream ends in exactly one
 // OnFinished.
-// Threads: Submit, Cancel, Close and Counters from any thread; the rest on one,
-// the engine thread (see EngineThread).
+// Threads: Submit, Cancel, Close and Counters from any thread; the rest
+// on one, the engine thread (see EngineThread).
 class Engine {
  public:
   struct Options {
@@ -71,6 +73,14 @@ class Engine {
 
   // Sleeps until there is something to do. False once closed.
   bool WaitForWork() { return inbox_.WaitForWork(); }
+
+  // For a thread that sleeps elsewhere while there is nothing to do: whether
+  // WaitForWork would return at once, and what to call when that changes.
+  // SetWaker REQUIRES: no other thread is there yet.
+  bool HasWork() const { return inbox_.HasWork(); }
+  void SetWaker(std::function<void()> waker) {
+    inbox_.SetWaker(std::move(waker));
+  }
 
   // From now on refuses streams; WaitForWork returns.
   void Close() { inbox_.Close(); }

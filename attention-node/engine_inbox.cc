@@ -21,6 +21,12 @@ int64_t NumTokens(const Transcript& transcript) {
 }  // namespace
 
 absl::Status EngineInbox::Submit(Submission submission) {
+  const absl::Status added = Add(std::move(submission));
+  if (added.ok() && waker_) waker_();
+  return added;
+}
+
+absl::Status EngineInbox::Add(Submission submission) {
   const StreamId stream{submission.transcript.request,
                         submission.transcript.choice};
   const int64_t num_tokens = NumTokens(submission.transcript);
@@ -88,10 +94,18 @@ bool EngineInbox::WaitForWork() {
   return !closed_;
 }
 
-void EngineInbox::Close() {
+bool EngineInbox::HasWork() const {
   const MutexLock lock(mutex_);
-  closed_ = true;
-  changed_.NotifyAll();
+  return closed_ || !streams_.empty();
+}
+
+void EngineInbox::Close() {
+  {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+    changed_.NotifyAll();
+  }
+  if (waker_) waker_();
 }
 
 bool EngineInbox::Closed() const {

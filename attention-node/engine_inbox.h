@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -52,6 +53,11 @@ class EngineInbox {
   bool HasStreams() const;
   // False once closed. Returns at once while a stream is in the engine.
   bool WaitForWork();
+  // Whether WaitForWork() would return at once.
+  bool HasWork() const;
+  // `waker` is called, without a lock, whenever there is work after there was
+  // none. REQUIRES: no other thread is there yet.
+  void SetWaker(std::function<void()> waker) { waker_ = std::move(waker); }
   void Close();
   bool Closed() const;
 
@@ -64,7 +70,10 @@ class EngineInbox {
     bool cancelled = false;
   };
 
+  absl::Status Add(Submission submission);
+
   const Limits limits_;
+  std::function<void()> waker_;  // may be empty
   mutable Mutex mutex_;
   CondVar changed_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

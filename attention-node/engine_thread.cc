@@ -8,10 +8,22 @@ namespace mesh::attention {
 
 void EngineThread::Start() {
   MESH_CHECK(!thread_.joinable());
-  thread_ = std::thread([this] {
-    while (engine_.WaitForWork()) engine_.Step();
-    engine_.FailAll(absl::UnavailableError("the engine stopped"));
-  });
+  thread_ = std::thread([this] { Run(); });
+}
+
+void EngineThread::Run() {
+  while (WaitForWork()) {
+    if (hooks_.before_step) hooks_.before_step();
+    const bool more = engine_.Step();
+    if (hooks_.after_step) hooks_.after_step(more);
+  }
+  engine_.FailAll(absl::UnavailableError("the engine stopped"));
+  if (hooks_.after_step) hooks_.after_step(false);
+}
+
+bool EngineThread::WaitForWork() {
+  while (hooks_.idle && !engine_.HasWork()) hooks_.idle();
+  return engine_.WaitForWork();
 }
 
 void EngineThread::Stop() {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <thread>
+#include <utility>
 
 #include "attention-node/engine.h"
 
@@ -10,7 +12,19 @@ namespace mesh::attention {
 // The thread that runs an engine's steps.
 class EngineThread {
  public:
+  // Called on the engine thread; each may be empty.
+  struct Hooks {
+    std::function<void()> before_step = {};
+    // `more`: whether streams are left. Also after the last ones have failed.
+    std::function<void(bool more)> after_step = {};
+    // While there are no streams: sleeps and works on other things, until the
+    // engine's waker is called or before. If empty, the thread sleeps.
+    std::function<void()> idle = {};
+  };
+
   explicit EngineThread(Engine& engine) : engine_(engine) {}
+  EngineThread(Engine& engine, Hooks hooks)
+      : engine_(engine), hooks_(std::move(hooks)) {}
   ~EngineThread() { Stop(); }
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
@@ -22,7 +36,12 @@ class EngineThread {
   void Stop();
 
  private:
+  void Run();
+  // False once the engine is closed.
+  bool WaitForWork();
+
   Engine& engine_;
+  const Hooks hooks_;
   std::thread thread_;
 };
 

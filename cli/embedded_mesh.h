@@ -13,7 +13,7 @@
 #include "attention-node/engine.h"
 #include "attention-node/engine_model.h"
 #include "attention-node/forward_trace.h"
-#include "attention-node/latent_kv_cache.h"
+#include "attention-node/node_engine.h"
 #include "attention-node/transformer.h"
 #include "core/clock.h"
 #include "core/thread_pool.h"
@@ -67,9 +67,9 @@ class EmbeddedMesh {
   EmbeddedMesh(const EmbeddedMesh&) = delete;
   EmbeddedMesh& operator=(const EmbeddedMesh&) = delete;
 
-  attention::Engine& Engine() { return *engine_; }
-  attention::Transformer& Transformer() { return *transformer_; }
-  const attention::EngineModel& EngineModel() const { return engine_model_; }
+  attention::Engine& Engine() { return engine_->Engine(); }
+  attention::Transformer& Transformer() { return engine_->Transformer(); }
+  const attention::EngineModel& EngineModel() const { return engine_->Model(); }
   const model::Checkpoint& Checkpoint() const { return *checkpoint_; }
   const kernels::Kernels& Kernels() const { return kernels_; }
   // REQUIRES: Options::dispatch was null.
@@ -89,7 +89,6 @@ class EmbeddedMesh {
   absl::Status StartDispatch(const Options& options);
   absl::Status LoadAttention(const Options& options);
   absl::Status StartEngine(const Options& options);
-  router::WireLimits WireLimits() const;
 
   const kernels::Kernels kernels_;
   const RealClock clock_;
@@ -101,10 +100,7 @@ class EmbeddedMesh {
   std::unique_ptr<router::Transport> transport_;
   std::unique_ptr<router::Dispatcher> dispatcher_;
   std::shared_ptr<const attention::AttentionWeights> weights_;
-  std::unique_ptr<attention::LatentKvCache> cache_;
-  std::unique_ptr<attention::Transformer> transformer_;
-  attention::EngineModel engine_model_;
-  std::unique_ptr<attention::Engine> engine_;
+  std::unique_ptr<attention::NodeEngine> engine_;
 };
 
 }  // namespace mesh::cli

@@ -47,6 +47,52 @@ TEST(EngineThread, ServesAndSleepsAndServes) {
   }
 }
 
+TEST(EngineThread, CallsItsHooksAroundSteps) {
+  EngineHarness harness(EngineHarness::Roomy());
+  int num_before = 0;
+  std::vector<bool> mores;
+  EngineThread thread(
+      *harness.engine,
+      {.before_step = [&] { ++num_before; },
+       .after_step = [&](bool more) { mores.push_back(more); }});
+  const auto sink = std::make_shared<WaitingSink>();
+  ASSERT_OK(harness.engine->Submit(TestTranscript(1, 4, 5),
+                                   absl::InfiniteFuture(), sink));
+  thread.Start();
+  sink->Wait();
+  thread.Stop();
+  EXPECT_EQ(sink->tokens, ExpectedTokens(TestTranscript(1, 4, 5)));
+  // Five steps, and once after the end.
+  EXPECT_EQ(num_before, 5);
+  EXPECT_EQ(mores, (std::vector<bool>{true, true, true, true, false, false}));
+}
+
+TEST(EngineThread, SleepsElsewhereUntilTheWakerIsCalled) {
+  EngineHarness harness(EngineHarness::Roomy());
+  std::atomic<int> num_wakes = 0;
+  std::atomic<int> num_idles = 0;
+  harness.engine->SetWaker([&] {
+    ++num_wakes;
+    num_wakes.notify_all();
+  });
+  int num_seen = 0;
+  EngineThread thread(*harness.engine, {.idle = [&] {
+    ++num_idles;
+    num_idles.notify_all();
+    num_wakes.wait(num_seen);
+    num_seen = num_wakes.load();
+  }});
+  thread.Start();
+  num_idles.wait(0);
+  const auto sink = std::make_shared<WaitingSink>();
+  ASSERT_OK(harness.engine->Submit(TestTranscript(1, 4, 5),
+                                   absl::InfiniteFuture(), sink));
+  sink->Wait();
+  EXPECT_EQ(sink->tokens, ExpectedTokens(TestTranscript(1, 4, 5)));
+  thread.Stop();
+  EXPECT_EQ(num_wakes.load(), 2);  // the stream and the end
+}
+
 TEST(EngineThread, StopFailsWhatStillRunsAndRefusesMore) {
   EngineHarness harness(EngineHarness::Roomy());
   EngineThread thread(*harness.engine);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attention-node/attention_metrics.h"
+
+namespace mesh::attention {
+namespace {
+
+prometheus::Counter& AddCounter(prometheus::Registry& registry,
+                                const char* name, const char* help) {
+  return prometheus::BuildCounter()
+      .Name(name)
+      .Help(help)
+      .Register(registry)
+      .Add({});
+}
+
+prometheus::Gauge& AddGauge(prometheus::Registry& registry, const char* name,
+                            const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add(
+      {});
+}
+
+// Registering a name again gives the same family.
+prometheus::Histogram& AddStepTokens(prometheus::Registry& registry,
+                                     const char* phase) {
+  return prometheus::BuildHistogram()
+      .Name("mesh_step_tokens")
+      .Help("Rows of a step that has any of the phase.")
+      .Register(registry)
+      .Add({{"phase", phase}},
+           prometheus::Histogram::BucketBoundaries{1, 2, 4, 8, 16, 32, 64, 128,
+                                                   256, 512, 1024, 2048});
+}
+
+prometheus::Gauge& AddBlocks(prometheus::Registry& registry,
+                             const char* state) {
+  return prometheus::BuildGauge()
+      .Name("mesh_kv_blocks")
+      .Help("Blocks of the latent KV cache.")
+      .Register(registry)
+      .Add({{"state", state}});
+}
+
+// Counters are kept elsewhere; this one follows.
+void Follow(prometheus::Counter& counter, int64_t value) {
+  counter.Increment(static_cast<double>(value) - counter.Value());
+}
+
+}  // namespace
+
+AttentionMetrics::AttentionMetrics(prometheus::Registry& registry)
+    : step_seconds_(
+          prometheus::BuildHistogram()
+              .Name("mesh_step_duration_seconds")
+              .Help("Time of an engine step with at least one stream.")
+              .Register(registry)
+              .Add({},
+                   prometheus::Histogram::BucketBoundaries{
+                       0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+                       1, 2.5, 5, 10, 30})),
+      prefill_tokens_(AddStepTokens(registry, "prefill")),
+      decode_tokens_(AddStepTokens(registry, "decode")),
+      free_blocks_(AddBlocks(registry, "free")),
+      used_blocks_(AddBlocks(registry, "used")),
+      cache_usage_(AddGauge(registry, "mesh_kv_cache_usage_ratio",
+                            "Share of the latent KV cache in use.")),
+      preemptions_(AddCounter(registry, "mesh_preemptions_total",
+                              "Streams that gave up their blocks.")),
+      running_(AddGauge(registry, "mesh_streams_running",
+                        "Streams that hold blocks.")),
+      waiting_(AddGauge(registry, "mesh_streams_waiting",
+                        "Streams that wait for blocks.")),
+      emitted_(AddCounter(registry, "mesh_emitted_tokens_total",
+                          "Tokens handed to gateways.")),
+      generation_(AddGauge(registry, "mesh_placement_generation",
+                           "Epoch of the placement in use.")),
+      load_seconds_(AddGauge(registry, "mesh_weights_load_seconds",
+                             "Time that loading the weights took.")),
+      dispatch_bytes_(prometheus::BuildCounter()
+                          .Name("mesh_dispatch_bytes_total")
+                          .Help("Bytes of frames to and from expert nodes.")
+                          .Register(registry)),
+      dispatch_retries_(
+          prometheus::BuildCounter()
+              .Name("mesh_dispatch_retries_total")
+              .Help("Frames whose rows had to be sent again, by reason.")
+              .Register(registry)),
+      lane_info_(prometheus::BuildGauge()
+                     .Name("mesh_data_plane_lane_info")
+                     .Help("1 for the lane that carries the data plane.")
+                     .Register(registry)) {}
+
+void AttentionMetrics::OnStep(absl::Duration duration,
+                              const EngineCounters& engine) {
+  const int64_t prefill = engine.prefill_rows - last_step_.prefill_rows;
+  const int64_t decode = engine.decode_rows - last_step_.decode_rows;
+  if (engine.steps != last_step_.steps) {
+    step_seconds_.Observe(absl::ToDoubleSeconds(duration));
+    if (prefill > 0) prefill_tokens_.Observe(static_cast<double>(prefill));
+    if (decode > 0) decode_tokens_.Observe(static_cast<double>(decode));
+  }
+  last_step_ = engine;
+}
+
+void AttentionMetrics::Update(const EngineCounters& engine,
+                              const ExpertLinks::Snapshot& dispatch,
+                              const std::string& transport,
+                              const std::string& lane) {
+  UpdateEngine(engine);
+  UpdateDispatch(dispatch.counters, transport);
+  generation_.Set(static_cast<double>(dispatch.epoch));
+  if (lane == lane_) return;
+  const prometheus::Labels old = {{"transport", transport}, {"lane", lane_}};
+  if (!lane_.empty()) lane_info_.Remove(&lane_info_.Add(old));
+  lane_ = lane;
+  if (!lane_.empty()) {
+    lane_info_.Add({{"transport", transport}, {"lane", lane_}}).Set(1);
+  }
+}
+
+void AttentionMetrics::UpdateEngine(const EngineCounters& engine) {
+  Follow(preemptions_, engine.preemptions);
+  Follow(emitted_, engine.emitted_tokens);
+  const int used = engine.total_blocks - engine.free_blocks;
+  free_blocks_.Set(engine.free_blocks);
+  used_blocks_.Set(used);
+  cache_usage_.Set(engine.total_blocks == 0
+                       ? 0.0
+                       : static_cast<double>(used) / engine.total_blocks);
+  running_.Set(engine.running);
+  waiting_.Set(engine.waiting);
+}
+
+void AttentionMetrics::UpdateDispatch(const router::DispatchCounters& counters,
+                                      const std::string& transport) {
+  const auto bytes = [&](const char* direction) -> prometheus::Counter& {
+    return dispatch_bytes_.Add(
+        {{"direction", direction}, {"transport", transport}});
+  };
+  Follow(bytes("sent"), counters.bytes_sent);
+  Follow(bytes("received"), counters.bytes_received);
+  const auto retries = [&](const char* reason) -> prometheus::Counter& {
+    return dispatch_retries_.Add({{"reason", reason}});
+  };
+  Follow(retries("overdue"), counters.frames_hedged);
+  Follow(retries("lost"), counters.frames_lost);
+  Follow(retries("not_held"), counters.not_held);
+}
+
+}  // namespace mesh::attention

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attention-node/attention_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
+
+namespace mesh::attention {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(AttentionMetrics, FollowsTheCounters) {
+  prometheus::Registry registry;
+  AttentionMetrics metrics(registry);
+  metrics.SetLoadSeconds(1.5);
+  ExpertLinks::Snapshot dispatch;
+  dispatch.epoch = 77;
+  dispatch.counters.bytes_sent = 1000;
+  dispatch.counters.frames_hedged = 3;
+  EngineCounters engine{.steps = 1,
+                        .prefill_rows = 10,
+                        .decode_rows = 2,
+                        .preemptions = 4,
+                        .emitted_tokens = 12,
+                        .running = 2,
+                        .waiting = 1,
+                        .total_blocks = 8,
+                        .free_blocks = 6};
+  metrics.OnStep(absl::Milliseconds(3), engine);
+  metrics.OnStep(absl::Milliseconds(3), engine);  // no pass: a nudge
+  metrics.Update(engine, dispatch, "ucx", "");
+  metrics.Update(engine, dispatch, "ucx", "tcp/lo");
+  dispatch.counters.bytes_sent = 1500;
+  metrics.Update(engine, dispatch, "ucx", "tcp/eth0");
+
+  const std::string text =
+      prometheus::TextSerializer().Serialize(registry.Collect());
+  EXPECT_THAT(text, HasSubstr("mesh_step_duration_seconds_count 1\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_step_tokens_sum{phase=\"prefill\"} 10\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_step_tokens_sum{phase=\"decode\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_kv_blocks{state=\"free\"} 6\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_kv_blocks{state=\"used\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_kv_cache_usage_ratio 0.25\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_preemptions_total 4\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_emitted_tokens_total 12\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_streams_running 2\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_streams_waiting 1\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_placement_generation 77\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_weights_load_seconds 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("mesh_dispatch_bytes_total{direction=\"sent\","
+                              "transport=\"ucx\"} 1500\n"));
+  EXPECT_THAT(text,
+              HasSubstr("mesh_dispatch_retries_total{reason=\"overdue\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("lane=\"tcp/eth0\""));
+  EXPECT_THAT(text, Not(HasSubstr("lane=\"tcp/lo\"")));
+}
+
+}  // namespace
+}  // namespace mesh::attention
