@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/node_selector.h"
+
+#include <tuple>
+
+namespace mesh::gateway {
+
+std::optional<size_t> SelectNode(std::span<const Candidate> candidates) {
+  const auto rank = [&](size_t i) {
+    const Candidate& candidate = candidates[i];
+    return std::make_tuple(candidate.avoid, candidate.num_streams,
+                           candidate.name);
+  };
+  std::optional<size_t> best;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    if (candidates[i].draining) continue;
+    if (!best || rank(i) < rank(*best)) best = i;
+  }
+  return best;
+}
+
+}  // namespace mesh::gateway
