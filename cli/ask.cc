@@ -3,11 +3,11 @@
 
 #include <cstdio>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "cli/load_mesh.h"
+#include "cli/interrupt.h"
+#include "cli/open_answer_source.h"
 #include "cli/text_printer.h"
 #include "core/status_macros.h"
 
@@ -40,28 +40,29 @@ absl::Status RunAsk(const AskOptions& options, Console& console) {
   if (question.empty()) {
     return absl::InvalidArgumentError("the question is empty");
   }
-  ASSIGN_OR_RETURN(TextModel text_model,
-                   LoadTextModel(options.generate.mesh.model_dir,
-                                 options.generate.chat_template));
-  ASSIGN_OR_RETURN(const auto mesh, LoadMesh(options.generate.mesh, console));
-  TextGenerator generator(*mesh, std::move(text_model));
+  ASSIGN_OR_RETURN(const auto source,
+                   OpenAnswerSource(options.generate, console));
 
   std::vector<gateway::ChatMessage> messages;
   if (!options.generate.system.empty()) {
     messages.push_back({gateway::Role::kSystem, options.generate.system, ""});
   }
   messages.push_back({gateway::Role::kUser, question, ""});
+  const ScopedInterrupt interrupt;
   TextPrinter printer(console);
   ASSIGN_OR_RETURN(
-      const TextResult result,
-      generator.Generate(
-          messages, ToTextOptions(options.generate, generator),
+      const Answer answer,
+      source->Generate(
+          messages, options.generate.answer,
           [&](const gateway::TextDelta& delta) { printer.Print(delta); },
-          [] { return false; }));
+          [&] { return interrupt.Noted(); }));
   console.Answer("\n");
-  if (result.reason == attention::FinishReason::kLength) {
+  if (answer.reason == attention::FinishReason::kCancelled) {
+    return absl::CancelledError("interrupted");
+  }
+  if (answer.reason == attention::FinishReason::kLength) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "the answer was cut off after ", result.num_tokens,
+        "the answer was cut off after ", answer.num_tokens,
         " tokens; --max-tokens or the model's context ends there"));
   }
   return absl::OkStatus();

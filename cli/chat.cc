@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/interrupt.h"
-#include "cli/load_mesh.h"
+#include "cli/open_answer_source.h"
 #include "cli/text_printer.h"
 #include "core/status_macros.h"
 
@@ -26,42 +26,36 @@ Messages NewConversation(const GenerateOptions& options) {
 }
 
 // One turn: the user's line, and the answer if there was one.
-void TakeTurn(const std::string& line, const TextOptions& options,
-              TextGenerator& generator, Console& console, Messages* messages) {
+void TakeTurn(const std::string& line, const AnswerOptions& options,
+              AnswerSource& source, Console& console, Messages* messages) {
   messages->push_back({gateway::Role::kUser, line, ""});
   const ScopedInterrupt interrupt;
   TextPrinter printer(console);
-  auto result = generator.Generate(
+  auto answer = source.Generate(
       *messages, options,
       [&](const gateway::TextDelta& delta) { printer.Print(delta); },
       [&] { return interrupt.Noted(); });
-  if (!result.ok()) {
-    console.Note(absl::StrCat("expertmesh: ", result.status().message()));
+  if (!answer.ok()) {
+    console.Note(absl::StrCat("expertmesh: ", answer.status().message()));
     messages->pop_back();
     return;
   }
   console.Answer("\n");
-  if (result->reason == attention::FinishReason::kCancelled) {
+  if (answer->reason == attention::FinishReason::kCancelled) {
     console.Note("(stopped)");
-  } else if (result->reason == attention::FinishReason::kLength) {
+  } else if (answer->reason == attention::FinishReason::kLength) {
     console.Note("(cut off: no room is left in the context; /new begins anew)");
   }
-  messages->push_back({gateway::Role::kAssistant, std::move(result->answer),
-                       std::move(result->reasoning)});
+  messages->push_back({gateway::Role::kAssistant, std::move(answer->text),
+                       std::move(answer->reasoning)});
 }
 
 }  // namespace
 
 absl::Status RunChat(const GenerateOptions& options, Console& console) {
-  ASSIGN_OR_RETURN(TextModel text_model, LoadTextModel(options.mesh.model_dir,
-                                                       options.chat_template));
-  ASSIGN_OR_RETURN(const auto mesh, LoadMesh(options.mesh, console));
-  TextGenerator generator(*mesh, std::move(text_model));
-  const TextOptions text_options = ToTextOptions(options, generator);
-
-  console.Note(absl::StrCat(mesh->Checkpoint().Dir(), " on ",
-                            mesh->Kernels().Name(),
-                            " kernels. /new forgets, /exit or Ctrl-D ends."));
+  ASSIGN_OR_RETURN(const auto source, OpenAnswerSource(options, console));
+  console.Note(absl::StrCat(source->Description(),
+                            ". /new forgets, /exit or Ctrl-D ends."));
   Messages messages = NewConversation(options);
   std::string line;
   while (true) {
@@ -71,7 +65,7 @@ absl::Status RunChat(const GenerateOptions& options, Console& console) {
     if (line == "/new") {
       messages = NewConversation(options);
     } else {
-      TakeTurn(line, text_options, generator, console, &messages);
+      TakeTurn(line, options.answer, *source, console, &messages);
     }
   }
   return absl::OkStatus();

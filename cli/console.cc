@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -15,6 +16,13 @@ namespace {
 void Write(FILE* file, absl::string_view text) {
   std::fwrite(text.data(), 1, text.size(), file);
   std::fflush(file);
+}
+
+// Columns of the terminal of standard error; many if it does not say.
+size_t NumColumns() {
+  winsize size = {};
+  const bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
+  return known && size.ws_col > 0 ? size.ws_col : 1000;
 }
 
 std::string Escaped(absl::string_view line) {
@@ -70,7 +78,8 @@ void Console::Status(absl::string_view line) {
   if (!dims_) return;
   EndDim();
   Write(stderr, "\r\033[K");
-  Write(stderr, line);
+  // What wraps could not be wiped.
+  Write(stderr, line.substr(0, NumColumns() - 1));
 }
 
 void Console::Prompt() {

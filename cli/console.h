@@ -21,7 +21,8 @@ class Console {
   // not UTF-8, which names in files may hold, are escaped: it stays one line
   // and moves no cursor.
   void Note(absl::string_view line);
-  // A line that the next one replaces; only on a terminal. Empty: wipes it.
+  // A line that the next one replaces; only on a terminal, and cut to its
+  // width. Empty: wipes it.
   void Status(absl::string_view line);
 
   void Prompt();  // asks for a line

@@ -1,33 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "cli/answer_source.h"
 #include "cli/embedded_mesh.h"
-#include "cli/text_generator.h"
+#include "cli/mesh_target.h"
 
 namespace mesh::cli {
 
-// The flags that `ask` and `chat` share. What is not given is as the model
-// recommends.
+// The flags that `ask` and `chat` share.
 struct GenerateOptions {
+  // For an answer in this process; no model_dir: the bundled model.
   EmbeddedMesh::Options mesh;
   std::string chat_template;  // empty: as the model's own
-  std::string system;         // system message; empty: none
-  std::optional<float> temperature;
-  std::optional<float> top_p;
-  std::optional<int> top_k;
-  std::optional<float> min_p;
-  std::optional<uint64_t> seed;
-  int max_tokens = 0;  // 0: what the context holds
-  std::vector<std::string> stops;
-  bool no_thinking = false;
-};
+  // A flag was given that has a meaning only in this process.
+  bool in_process = false;
+  // For an answer by a mesh; no address: the default one if a gateway is there.
+  MeshTarget gateway;
 
-// The flags laid over what the model recommends.
-TextOptions ToTextOptions(const GenerateOptions& options,
-                          const TextGenerator& generator);
+  std::string system;  // system message; empty: none
+  AnswerOptions answer;
+};
 
 }  // namespace mesh::cli

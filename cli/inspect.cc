@@ -12,9 +12,9 @@
 #include "attention-node/latent_kv_cache.h"
 #include "attention-node/transformer.h"
 #include "cli/load_mesh.h"
-#include "cli/moe_layers.h"
 #include "core/status_macros.h"
 #include "kernels/kernels.h"
+#include "model/moe_layers.h"
 #include "model/weight_names.h"
 #include "router/placement/even_placement.h"
 
@@ -76,7 +76,7 @@ std::string Bytes(uint64_t bytes) {
 
 std::string DescribeShape(const model::Checkpoint& checkpoint) {
   const model::DeepseekConfig& config = checkpoint.Config();
-  const int num_moe_layers = static_cast<int>(MoeLayers(config).size());
+  const int num_moe_layers = static_cast<int>(model::MoeLayers(config).size());
   std::string text = absl::StrFormat(
       "%s\n"
       "  parameters   %.3f billion (MTP layers included)\n"
@@ -113,7 +113,7 @@ absl::StatusOr<std::string> DescribeNeeds(const model::Checkpoint& checkpoint,
   cache.block_size = 1;
   const size_t kv_bytes = attention::LatentKvCache::BlockBytes(cache);
   const int num_experts = static_cast<int>(
-      MoeLayers(checkpoint.Config()).size() *
+      model::MoeLayers(checkpoint.Config()).size() *
       static_cast<size_t>(checkpoint.Config().n_routed_experts));
   return absl::StrFormat(
       "needs\n"
@@ -131,7 +131,7 @@ absl::StatusOr<std::string> DescribeNodes(const model::Checkpoint& checkpoint,
                                           const InspectOptions& options) {
   const model::DeepseekConfig& config = checkpoint.Config();
   router::EvenPlacementOptions even;
-  even.layers = MoeLayers(config);
+  even.layers = model::MoeLayers(config);
   even.num_experts = config.n_routed_experts;
   even.num_groups = config.n_group;
   even.num_replicas = options.num_replicas;
@@ -161,7 +161,7 @@ absl::StatusOr<std::string> DescribeModel(const model::Checkpoint& checkpoint,
   ASSIGN_OR_RETURN(const std::string needs,
                    DescribeNeeds(checkpoint, MeasureSizes(checkpoint)));
   text += needs;
-  if (MoeLayers(checkpoint.Config()).empty()) return text;
+  if (model::MoeLayers(checkpoint.Config()).empty()) return text;
   ASSIGN_OR_RETURN(const std::string nodes, DescribeNodes(checkpoint, options));
   return text + nodes;
 }

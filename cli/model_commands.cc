@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "cli/num_threads.h"
 #include "core/digest.h"
 #include "core/file.h"
+#include "core/num_threads.h"
 #include "core/status_macros.h"
 #include "core/thread_pool.h"
 #include "model/hash_checkpoint.h"

@@ -45,9 +45,24 @@ uint64_t DrawSeed() {
   return (uint64_t{device()} << 32) | device();
 }
 
-void Append(const gateway::TextDelta& delta, TextResult* result) {
-  result->reasoning += delta.reasoning;
-  result->answer += delta.answer;
+// The flags laid over what the model recommends; greedy if it says nothing.
+attention::SamplingParams Sampling(const model::GenerationConfig& recommended,
+                                   const AnswerOptions& options) {
+  attention::SamplingParams sampling;
+  sampling.temperature = options.temperature.value_or(
+      static_cast<float>(recommended.temperature.value_or(0.0)));
+  sampling.top_p = options.top_p.value_or(
+      static_cast<float>(recommended.top_p.value_or(1.0)));
+  sampling.top_k = options.top_k.value_or(sampling.top_k);
+  sampling.min_p = options.min_p.value_or(sampling.min_p);
+  sampling.max_tokens = options.max_tokens;
+  sampling.seed = options.seed.has_value() ? *options.seed : DrawSeed();
+  return sampling;
+}
+
+void Append(const gateway::TextDelta& delta, Answer* answer) {
+  answer->reasoning += delta.reasoning;
+  answer->text += delta.answer;
 }
 
 }  // namespace
@@ -76,26 +91,21 @@ absl::StatusOr<TextModel> LoadTextModel(const std::string& model_dir,
   return TextModel{*std::move(tokenizer), chat_template};
 }
 
-TextGenerator::TextGenerator(EmbeddedMesh& mesh, TextModel text_model)
-    : mesh_(mesh), text_model_(std::move(text_model)) {}
+TextGenerator::TextGenerator(std::unique_ptr<EmbeddedMesh> mesh,
+                             TextModel text_model)
+    : mesh_(std::move(mesh)), text_model_(std::move(text_model)) {}
 
-attention::SamplingParams TextGenerator::DefaultSampling() const {
-  const model::GenerationConfig& generation = mesh_.Checkpoint().Generation();
-  attention::SamplingParams sampling;
-  sampling.temperature =
-      static_cast<float>(generation.temperature.value_or(0.0));
-  sampling.top_p = static_cast<float>(generation.top_p.value_or(1.0));
-  return sampling;
+std::string TextGenerator::Description() const {
+  return absl::StrCat(mesh_->Checkpoint().Dir(), " on ",
+                      mesh_->Kernels().Name(), " kernels");
 }
 
 absl::StatusOr<attention::Transcript> TextGenerator::MakeTranscript(
-    std::vector<TokenId> prompt, const TextOptions& options) {
+    std::vector<TokenId> prompt, const AnswerOptions& options) {
   attention::Transcript transcript;
   transcript.request = RequestId{++num_requests_};
-  transcript.sampling = options.sampling;
-  transcript.sampling.seed =
-      options.seed.has_value() ? *options.seed : DrawSeed();
-  const attention::EngineModel& model = mesh_.EngineModel();
+  transcript.sampling = Sampling(mesh_->Checkpoint().Generation(), options);
+  const attention::EngineModel& model = mesh_->EngineModel();
   const int room = model.max_positions - static_cast<int>(prompt.size());
   if (room <= 0) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -111,12 +121,13 @@ absl::StatusOr<attention::Transcript> TextGenerator::MakeTranscript(
   return transcript;
 }
 
-absl::StatusOr<TextResult> TextGenerator::Generate(
-    std::span<const gateway::ChatMessage> messages, const TextOptions& options,
+absl::StatusOr<Answer> TextGenerator::Generate(
+    std::span<const gateway::ChatMessage> messages,
+    const AnswerOptions& options,
     absl::FunctionRef<void(const gateway::TextDelta&)> emit,
     absl::FunctionRef<bool()> interrupted) {
   const gateway::RenderedPrompt rendered = text_model_.chat_template.Render(
-      messages, {.thinking = options.thinking});
+      messages, {.thinking = !options.no_thinking});
   ASSIGN_OR_RETURN(std::vector<TokenId> prompt,
                    gateway::EncodePrompt(*text_model_.tokenizer, rendered));
   ASSIGN_OR_RETURN(attention::Transcript transcript,
@@ -126,15 +137,15 @@ absl::StatusOr<TextResult> TextGenerator::Generate(
                        *text_model_.tokenizer,
                        {.starts_in_reasoning = rendered.starts_in_reasoning,
                         .stops = options.stops}));
-  TextResult result;
+  Answer result;
   result.num_prompt_tokens = static_cast<int>(transcript.prompt.size());
   const RequestId request = transcript.request;
   const auto sink = std::make_shared<StepSink>();
-  RETURN_IF_ERROR(mesh_.Engine().Submit(std::move(transcript),
-                                        absl::InfiniteFuture(), sink));
+  RETURN_IF_ERROR(mesh_->Engine().Submit(std::move(transcript),
+                                         absl::InfiniteFuture(), sink));
   bool stopped = false;
   for (bool more = true; more;) {
-    more = mesh_.Engine().Step();
+    more = mesh_->Engine().Step();
     for (const TokenId token : sink->TakeTokens()) {
       if (stopped) continue;
       ++result.num_tokens;
@@ -143,7 +154,7 @@ absl::StatusOr<TextResult> TextGenerator::Generate(
       emit(delta);
       stopped = delta.stopped;
     }
-    if (stopped || interrupted()) mesh_.Engine().Cancel(request, 0);
+    if (stopped || interrupted()) mesh_->Engine().Cancel(request, 0);
   }
   const gateway::TextDelta rest = text.Finish();
   Append(rest, &result);

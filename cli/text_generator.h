@@ -10,28 +10,13 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "attention-node/transcript.h"
+#include "cli/answer_source.h"
 #include "cli/embedded_mesh.h"
 #include "gateway/chat_template.h"
 #include "gateway/text_stream.h"
 #include "gateway/tokenizer.h"
 
 namespace mesh::cli {
-
-struct TextOptions {
-  // max_tokens 0: all that the context has left. The seed is drawn if none.
-  attention::SamplingParams sampling;
-  std::optional<uint64_t> seed;
-  std::vector<std::string> stops;
-  bool thinking = true;  // for templates with two modes
-};
-
-struct TextResult {
-  std::string reasoning;
-  std::string answer;
-  attention::FinishReason reason = attention::FinishReason::kStop;
-  int num_prompt_tokens = 0;
-  int num_tokens = 0;  // emitted
-};
 
 // How a model's text becomes token ids and back.
 struct TextModel {
@@ -49,28 +34,24 @@ absl::StatusOr<TextModel> LoadTextModel(const std::string& model_dir,
 
 // From messages to text on an embedded mesh: template, tokenizer, engine, text
 // stream. Runs the engine on the calling thread. Owned by that thread.
-class TextGenerator {
+class TextGenerator final : public AnswerSource {
  public:
-  // `mesh` outlives the generator.
-  TextGenerator(EmbeddedMesh& mesh, TextModel text_model);
+  TextGenerator(std::unique_ptr<EmbeddedMesh> mesh, TextModel text_model);
 
-  // What the model recommends, else greedy.
-  attention::SamplingParams DefaultSampling() const;
+  std::string Description() const override;
 
-  // Hands over the text as it comes; stops early, with kCancelled, once
-  // `interrupted` returns true. Errors: those of EncodePrompt and
-  // Engine::Submit.
-  absl::StatusOr<TextResult> Generate(
+  // Errors: those of EncodePrompt and Engine::Submit.
+  absl::StatusOr<Answer> Generate(
       std::span<const gateway::ChatMessage> messages,
-      const TextOptions& options,
+      const AnswerOptions& options,
       absl::FunctionRef<void(const gateway::TextDelta&)> emit,
-      absl::FunctionRef<bool()> interrupted);
+      absl::FunctionRef<bool()> interrupted) override;
 
  private:
   absl::StatusOr<attention::Transcript> MakeTranscript(
-      std::vector<TokenId> prompt, const TextOptions& options);
+      std::vector<TokenId> prompt, const AnswerOptions& options);
 
-  EmbeddedMesh& mesh_;
+  const std::unique_ptr<EmbeddedMesh> mesh_;
   const TextModel text_model_;
   uint64_t num_requests_ = 0;
 };

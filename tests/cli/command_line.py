@@ -10,6 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TINY_R1 = ROOT / "models/tiny-r1"
 
 BAD_DATA, NO_FILE, DISK_FAILED, NO_ROOM, BAD_CONFIG = 65, 66, 69, 75, 78
+UNAVAILABLE = DISK_FAILED
 
 # A checkpoint of some 70,000 weights that the tokenizer of tiny-r1 fits: a
 # dense and an MoE layer, and sizes that are no multiples of an FP8 block.

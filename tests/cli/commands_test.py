@@ -36,13 +36,17 @@ class CommandsTest(CommandTest):
         self.assert_ok(self.run_command("make-model", config, self.folder / name, *options))
         return self.folder / name
 
+    def ask(self, *args, **streams):
+        """In the command's own process, whatever mesh runs on this machine."""
+        return self.run_command("ask", "--model", TINY_R1, *args, **streams)
+
     def score(self, model, prompts="[[0, 5, 7], [9]]", *options):
         return self.run_command("score", "--model", model, "--prompts", self.write("ids.json", prompts), *options)
 
 
 class Ask(CommandsTest):
     def test_answer_and_thinking_go_apart(self):
-        result = self.run_command("ask", *GREEDY, QUESTION)
+        result = self.ask(*GREEDY, QUESTION)
         self.assert_ok(result)
         self.assertEqual(result.out, ANSWER)
         thinking = result.err.strip()
@@ -50,54 +54,54 @@ class Ask(CommandsTest):
         self.assertNotIn(thinking, result.out)
         self.assertNotIn(ANSWER.strip(), result.err)
         self.assertNotIn("\x1b", result.err)  # no terminal, no colours
-        again = self.run_command("ask", *GREEDY, "--shards", 3, "--replicas", 2, "--threads", 1, "-",
-                                 stdin=QUESTION.encode() + b"\n")
+        again = self.ask(*GREEDY, "--shards", 3, "--replicas", 2, "--threads", 1, "-",
+                         stdin=QUESTION.encode() + b"\n")
         self.assertEqual(again, result)
 
     def test_a_seed_fixes_the_answer(self):
-        ask = lambda seed: self.run_command("ask", "--temperature", 1, "--seed", seed, QUESTION)
+        ask = lambda seed: self.ask("--temperature", 1, "--seed", seed, QUESTION)
         self.assertEqual(ask(7), ask(7))
         self.assert_ok(ask(2**64 - 1))
 
     def test_an_answer_that_is_cut_off(self):
         for count in (1, 9):
-            result = self.run_command("ask", *GREEDY, "--max-tokens", count, QUESTION)
+            result = self.ask(*GREEDY, "--max-tokens", count, QUESTION)
             self.assertEqual(result.code, NO_ROOM)
             self.assertIn(f"the answer was cut off after {count} tokens", result.err)
-        whole = self.run_command("ask", *GREEDY, QUESTION).err
+        whole = self.ask(*GREEDY, QUESTION).err
         self.assertTrue(whole.startswith(result.err.split("\n")[0]))
         self.assertGreater(len(result.err.split("\n")[0]), 9)
 
     def test_a_stop_ends_the_answer(self):
-        result = self.run_command("ask", *GREEDY, "--stop", "never said", "--stop", " in straw", QUESTION)
+        result = self.ask(*GREEDY, "--stop", "never said", "--stop", " in straw", QUESTION)
         self.assert_ok(result)
         self.assertEqual(result.out, 'There are 3 "r"s\n')
 
     def test_a_system_message_counts(self):
-        result = self.run_command("ask", *GREEDY, "--system", "Answer.", QUESTION)
+        result = self.ask(*GREEDY, "--system", "Answer.", QUESTION)
         self.assertIn(result.code, (0, NO_ROOM))
 
     def test_refuses_what_is_no_question(self):
-        self.assert_refused(self.run_command("ask", ""), BAD_CONFIG, "the question is empty")
+        self.assert_refused(self.ask(""), BAD_CONFIG, "the question is empty")
         for nothing in (b"", b"\n\n"):
-            self.assert_refused(self.run_command("ask", "-", stdin=nothing), BAD_CONFIG, "the question is empty")
-        self.assert_refused(self.run_command("ask", "-", stdin=b"ab\xff"), BAD_CONFIG, "not UTF-8 at byte 2")
-        self.assert_refused(self.run_command("ask", "-", stdin=b"x" * (5 << 20)), BAD_CONFIG, "standard input: more")
-        self.assert_refused(self.run_command("ask", "word " * 3000), BAD_CONFIG, "context ends at 2048")
+            self.assert_refused(self.ask("-", stdin=nothing), BAD_CONFIG, "the question is empty")
+        self.assert_refused(self.ask("-", stdin=b"ab\xff"), BAD_CONFIG, "not UTF-8 at byte 2")
+        self.assert_refused(self.ask("-", stdin=b"x" * (5 << 20)), BAD_CONFIG, "standard input: more")
+        self.assert_refused(self.ask("word " * 3000), BAD_CONFIG, "context ends at 2048")
 
     def test_refuses_an_unknown_template(self):
-        self.assert_refused(self.run_command("ask", "--chat-template", "nope", "x"), BAD_CONFIG, '"nope"', "tiny-r1")
+        self.assert_refused(self.ask("--chat-template", "nope", "x"), BAD_CONFIG, '"nope"', "tiny-r1")
 
     def test_an_answer_that_cannot_be_written(self):
         with open("/dev/full", "wb") as full:
-            result = self.run_command("ask", *GREEDY, QUESTION, stdout=full)
+            result = self.ask(*GREEDY, QUESTION, stdout=full)
         self.assertEqual(result.code, DISK_FAILED)
         self.assertIn("expertmesh: standard output: could not be written\n", result.err)
 
 
 class Chat(CommandsTest):
     def chat(self, *lines):
-        result = self.run_command("chat", *GREEDY, stdin="".join(lines).encode())
+        result = self.run_command("chat", "--model", TINY_R1, *GREEDY, stdin="".join(lines).encode())
         self.assert_ok(result)
         return result
 
@@ -118,7 +122,7 @@ class Chat(CommandsTest):
         self.assertEqual(self.chat(QUESTION).out, ANSWER)  # without a newline
 
     def test_a_bad_turn_is_forgotten(self):
-        result = self.run_command("chat", *GREEDY, stdin=b"\xff\n" + QUESTION.encode() + b"\n")
+        result = self.run_command("chat", "--model", TINY_R1, *GREEDY, stdin=b"\xff\n" + QUESTION.encode() + b"\n")
         self.assert_ok(result)
         self.assertEqual(result.out, ANSWER)
         self.assertIn("expertmesh: text is not UTF-8 at byte 0\n", result.err)
@@ -321,7 +325,7 @@ class Quantize(CommandsTest):
 class Flags(CommandsTest):
     def test_help_and_version(self):
         for args in (("--help",), ("-h",), *((command, "--help") for command in (
-                "chat", "ask", "score", "tokenize", "inspect", "hash", "make-model", "quantize"))):
+                "chat", "ask", "status", "doctor", "serve", "score", "tokenize", "inspect", "hash", "make-model", "quantize"))):
             result = self.run_command(*args)
             self.assert_ok(result)
             self.assertEqual(result.err, "")
@@ -341,6 +345,13 @@ class Flags(CommandsTest):
                 (("tokenize", "--model", "a", "b", "--special", "--special"), "--special"),
                 (("hash", "a", "--check", "--check"), "--check"), (("hash", "a", "b"), "b"),
                 (("chat", "ask"), "ask"), (("ask", "x", "--stop"), "--stop"),
+                (("status", "--watch", "--watch"), "--watch"), (("status", "--wait", "soon"), "--wait", "soon"),
+                (("status", "--wait", "0s"), "--wait"), (("status", "--nodes", "-1"), "--nodes"), (("status", "x"), "x"),
+                (("doctor", "--bogus"), "--bogus"), (("serve", "--transport", "tcp"), "tcp"), (("serve", "x"), "x"),
+                (("serve", "--port", "65000"), "--port"), (("serve", "--experts", "0"), "--experts"),
+                *((("ask", "x", "--gateway", "127.0.0.1:1", *flag), "--gateway", flag[0]) for flag in (
+                    ("--model", "a"), ("--kernels", "scalar"), ("--threads", "1"), ("--shards", "2"),
+                    ("--replicas", "2"), ("--kv-memory", "9"), ("--chat-template", "a"))),
                 (("score", "--prompts", "x"), "--model is required"), (("score", "--model", "x"), "--prompts"),
                 (("quantize", "a", "b", "--dtype", "int4"), "int4"), (("make-model", "a", "b", "--dtype", "f16"), "f16"),
                 (("make-model", "a", "b", "--shard-bytes", "0"), "--shard-bytes")):
@@ -356,7 +367,7 @@ class Flags(CommandsTest):
                 ("--kv-memory", "0", "-1", "nan", "1e10")):
             for value in values:
                 with self.subTest(flag=flag, value=value):
-                    self.assert_refused(self.run_command("ask", "x", f"{flag}={value}"), BAD_CONFIG, flag)
+                    self.assert_refused(self.ask("x", f"{flag}={value}"), BAD_CONFIG, flag)
         score = ("score", "--model", "a", "--prompts", "b")
         for args in ((*score, "--top", "0"), (*score, "--top", "21"), (*score, "--steps", "-1"),
                      ("inspect", "a", "--nodes", "0"), ("inspect", "a", "--replicas", "33"),
@@ -365,9 +376,9 @@ class Flags(CommandsTest):
                 self.assert_refused(self.run_command(*args), BAD_CONFIG, args[-2])
 
     def test_refuses_what_no_model_can_be(self):
-        self.assert_refused(self.run_command("ask", "x", "--kernels", "cuda"), BAD_CONFIG, "'cuda'", "reference")
-        self.assert_refused(self.run_command("ask", "x", "--shards", 2, "--replicas", 3), BAD_CONFIG, "3 replicas")
-        self.assert_refused(self.run_command("ask", "x", "--max-tokens", 3000), BAD_CONFIG, "context has 2048")
+        self.assert_refused(self.ask("x", "--kernels", "cuda"), BAD_CONFIG, "'cuda'", "reference")
+        self.assert_refused(self.ask("x", "--shards", 2, "--replicas", 3), BAD_CONFIG, "3 replicas")
+        self.assert_refused(self.ask("x", "--max-tokens", 3000), BAD_CONFIG, "context has 2048")
 
     def test_a_missing_folder(self):
         none = self.folder / "none"
