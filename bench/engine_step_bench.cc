@@ -18,7 +18,7 @@
 #include "attention-node/token_sink.h"
 #include "bench/limits.h"
 #include "cli/embedded_mesh.h"
-#include "cli/num_threads.h"
+#include "core/num_threads.h"
 
 namespace mesh {
 namespace {

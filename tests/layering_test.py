@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Includes flow one way: checks every #include of the tree against layers.json.
 
-"folders" says which of our folders a folder may include; "vendor" which files
+"folders" says which of our folders, or parts of them, a folder may include; "vendor" which files
 may include a library that only they know. Prints each offence; exits 1 if any.
 """
 import fnmatch
@@ -26,7 +26,7 @@ def offences(path, text, layers):
         target = match.group(2)
         top = target.split("/")[0]
         known = top in layers["folders"] or top in layers["anything"]
-        if known and "/" in target and top not in allowed:
+        if known and "/" in target and not any(target.startswith(f"{a}/") for a in allowed):
             yield number, f"{folder}/ must not include {top}/ ({target})"
         ours = match.group(1) == '"' and not target.startswith(("absl/", *layers["vendor"]))
         if ours and not (ROOT / target).is_file():

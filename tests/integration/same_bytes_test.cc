@@ -11,54 +11,14 @@
 
 #include "core/check.h"
 #include "model/checkpoint.h"
-#include "tests/integration/heldout.h"
+#include "tests/integration/reference_streams.h"
 #include "tests/integration/sloppy_dispatch.h"
 #include "tests/integration/streams.h"
 
 namespace mesh {
 namespace {
 
-constexpr size_t kNumStreams = 64;
-constexpr int kMaxTokens = 32;
-
 using MeshOptions = cli::EmbeddedMesh::Options;
-
-// Every second stream is greedy; the others sample, each with its own seed.
-attention::SamplingParams SamplingOf(size_t stream) {
-  attention::SamplingParams sampling;
-  sampling.temperature = stream % 2 == 0 ? 0.0F : 1.0F;
-  sampling.top_p = stream % 4 == 1 ? 0.9F : 1.0F;
-  sampling.repetition_penalty = stream % 8 == 3 ? 1.1F : 1.0F;
-  sampling.seed = 1000 + stream;
-  sampling.max_tokens = kMaxTokens;
-  return sampling;
-}
-
-// Prompts of every held-out set, so of many lengths.
-std::vector<attention::Transcript> Streams(const cli::EmbeddedMesh& mesh) {
-  static const std::vector<HeldoutItem>* const kItems =
-      new std::vector<HeldoutItem>(ReadHeldout());
-  std::vector<attention::Transcript> transcripts;
-  for (size_t i = 0; i < kNumStreams; ++i) {
-    const HeldoutItem& item = (*kItems)[i * kItems->size() / kNumStreams];
-    transcripts.push_back(
-        MakeTranscript(mesh, i + 1, item.prompt_ids, SamplingOf(i)));
-  }
-  return transcripts;
-}
-
-// Each stream alone: one shard, one thread, whole prefill.
-const std::vector<StreamResult>& Alone() {
-  static const std::vector<StreamResult>* const kResults = [] {
-    const auto mesh = LoadTinyR1({.num_threads = 1, .num_shards = 1});
-    auto* results = new std::vector<StreamResult>;
-    for (const attention::Transcript& transcript : Streams(*mesh)) {
-      results->push_back(RunStreams(*mesh, {transcript})[0]);
-    }
-    return results;
-  }();
-  return *kResults;
-}
 
 // Runs all streams together and compares.
 attention::EngineCounters ExpectSameBytes(const MeshOptions& options,
