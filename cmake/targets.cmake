@@ -19,23 +19,46 @@ if(MESH_FUZZ)
   target_compile_options(mesh_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# mesh_library(NAME SRCS a.cc ... DEPS x ...): a static library with the alias mesh::NAME.
+# mesh_library(NAME SRCS a.cc ... DEPS x ...): a static library with the alias mesh::NAME; built where something needs it.
 function(mesh_library NAME)
   cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
-  add_library(${NAME} STATIC ${ARG_SRCS})
+  add_library(${NAME} STATIC EXCLUDE_FROM_ALL ${ARG_SRCS})
   add_library(mesh::${NAME} ALIAS ${NAME})
   target_compile_options(${NAME} PRIVATE -fno-exceptions)
   target_link_libraries(${NAME} PUBLIC mesh_flags ${ARG_DEPS})
 endfunction()
 
-# mesh_test(NAME SRCS a_test.cc ... DEPS x ...): a GoogleTest binary; each case is a ctest test.
-function(mesh_test NAME)
+# mesh_binary(NAME SRCS main.cc ... DEPS x ...): a program bin/NAME; its target is NAME_program, because libraries have
+# the same names.
+function(mesh_binary NAME)
   cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${NAME}_program ${ARG_SRCS})
+  if(MESH_SANITIZE STREQUAL thread)
+    set_target_properties(${NAME}_program PROPERTIES EXCLUDE_FROM_ALL ON)
+  endif()
+  set_target_properties(${NAME}_program PROPERTIES OUTPUT_NAME ${NAME})
+  target_compile_options(${NAME}_program PRIVATE -fno-exceptions)
+  target_link_libraries(${NAME}_program PRIVATE mesh_flags ${ARG_DEPS})
+endfunction()
+
+# mesh_test(NAME SRCS a_test.cc ... DEPS x ... [LABELS l ...]): a GoogleTest binary; each case is a ctest test. Label
+# `grpc` keeps a test out of ThreadSanitizer runs (the packaged gRPC is built without it), `processes` out of all
+# sanitizer runs.
+function(mesh_test NAME)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LABELS" ${ARGN})
+  if(MESH_SANITIZE STREQUAL thread AND "grpc" IN_LIST ARG_LABELS)
+    return()
+  endif()
   add_executable(${NAME} ${ARG_SRCS})
   target_link_libraries(${NAME} PRIVATE mesh_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${NAME} PRIVATE MESH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              MESH_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600)
+  # Tests of many processes have the machine to themselves.
+  set(serial OFF)
+  if("processes" IN_LIST ARG_LABELS)
+    set(serial ON)
+  endif()
+  gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}" RUN_SERIAL ${serial})
 endfunction()
 
 # mesh_fuzz(NAME SRCS a_fuzz.cc CORPUS dir DEPS x ...): with MESH_FUZZ a libFuzzer binary;
