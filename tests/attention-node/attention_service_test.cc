@@ -63,7 +63,9 @@ class AttentionServiceTest : public ::testing::Test {
                           [this](bool more) {
                             connections_.Flush();
                             experts_.links->AfterStep(more);
-                          }});
+                          },
+                      .idle = [this] { experts_.links->Idle(); }});
+    engine_->SetWaker([this] { experts_.links->Wake(); });
     engine_thread_->Start();
     control_.Start([this] {
       connections_.Tick();
