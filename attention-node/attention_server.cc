@@ -78,7 +78,7 @@ void AttentionServer::AddFlags(service::Flags& flags, Options* options) {
   flags.Add("device", &options->data_plane.ucx.device,
             "network devices of the data plane, comma-separated");
   flags.Add("orphan-wait", &options->orphan_wait,
-            "how long streams wait for an expert that no node holds");
+            "how long streams wait for experts that no node answers for");
   flags.Add("hedge-after", &options->hedge_after,
             "silence after which rows go to another expert node too");
 }
@@ -165,7 +165,9 @@ absl::Status AttentionServer::OpenDataPlane() {
   router::Dispatcher::Options dispatch;
   dispatch.wire = identity_->wire;
   dispatch.incarnation = identity_->incarnation;
-  dispatch.deadline = options_.dispatch_deadline;
+  // A frozen node with the only copy is as good as none until its lease is over
+  // and another has loaded its experts.
+  dispatch.deadline = options_.orphan_wait;
   dispatch.orphan_wait = options_.orphan_wait;
   dispatch.hedge_after = options_.hedge_after;
   ASSIGN_OR_RETURN(
@@ -279,10 +281,12 @@ absl::Time AttentionServer::Control() {
                                links_->GetSnapshot(), identity_->transport,
                                transport_->Stats().lane);
   }
+  const absl::Duration heartbeat =
+      connections_->ConnectionOptions().heartbeat_interval;
   const absl::Time tick =
       connections_->IsEmpty()
           ? second_at_ + kSecond
-          : now + connections_->ConnectionOptions().heartbeat_interval / 2;
+          : now + (connections_->IsIdle() ? heartbeat : heartbeat / 2);
   return std::min({dial, tick, second_at_ + kSecond});
 }
 

@@ -52,7 +52,6 @@ class AttentionServer {
     router::DataPlaneOptions data_plane = {};
     absl::Duration orphan_wait = absl::Seconds(30);
     absl::Duration hedge_after = absl::Milliseconds(250);
-    absl::Duration dispatch_deadline = absl::Seconds(5);
     // Hears, once and on any thread, why a node that listens can never serve.
     std::function<void(const absl::Status&)> on_failure = nullptr;
   };

@@ -133,14 +133,15 @@ void ExpertDialer::OnConnected(NodeId node) {
   options_.wake();
 }
 
-void ExpertDialer::OnLost(NodeId node) {
+void ExpertDialer::OnLost(NodeId node, const absl::Status& reason) {
   std::string name;
   {
     const MutexLock lock(mutex_);
     schedule_.OnLost(node, clock_.Now());
     name = NameOf(node);
   }
-  logger_.Warning("expert_lost", {{"expert_node", name}});
+  logger_.Warning("expert_lost", {{"expert_node", name},
+                                  {"reason", std::string(reason.message())}});
   options_.wake();
 }
 

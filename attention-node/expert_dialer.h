@@ -64,7 +64,7 @@ class ExpertDialer final : public ExpertLinks::Listener {
   std::vector<PeerState> Peers() const;
 
   void OnConnected(NodeId node) override;
-  void OnLost(NodeId node) override;
+  void OnLost(NodeId node, const absl::Status& reason) override;
   void OnAdopted(uint64_t epoch) override;
 
  private:

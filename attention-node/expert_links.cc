@@ -31,7 +31,9 @@ absl::StatusOr<std::unique_ptr<ExpertLinks>> ExpertLinks::Create(
     self->Drain();
     self->transport_.Wait(wait);
   };
-  options.node_lost = [self](NodeId node) { self->listener_.OnLost(node); };
+  options.node_lost = [self](NodeId node, const absl::Status& reason) {
+    self->listener_.OnLost(node, reason);
+  };
   options.pong = [self](PeerId, uint64_t cookie) { self->last_pong_ = cookie; };
   ASSIGN_OR_RETURN(links->dispatcher_,
                    router::Dispatcher::Create(options, transport, clock));
@@ -142,7 +144,7 @@ void ExpertLinks::Do(const PlacementPtr& placement) {
 void ExpertLinks::Do(const ConnectCommand& command) {
   const absl::StatusOr<PeerId> peer = transport_.Connect(command.address);
   if (!peer.ok()) {
-    listener_.OnLost(command.node);
+    listener_.OnLost(command.node, peer.status());
     return;
   }
   dispatcher_->SetPeer(command.node, *peer);

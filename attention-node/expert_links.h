@@ -36,7 +36,7 @@ class ExpertLinks {
     virtual ~Listener() = default;
     virtual void OnConnected(NodeId node) = 0;
     // Never was connected, or is no longer.
-    virtual void OnLost(NodeId node) = 0;
+    virtual void OnLost(NodeId node, const absl::Status& reason) = 0;
     // The table of `epoch` is in use, and nothing is under way under an
     // earlier one.
     virtual void OnAdopted(uint64_t epoch) = 0;

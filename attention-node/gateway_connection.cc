@@ -9,6 +9,10 @@
 namespace mesh::attention {
 namespace {
 
+// While a gateway has no streams here, heartbeats are so much rarer; it knows
+// (gateway/attention_client.cc).
+constexpr int kQuietPatience = 4;
+
 int64_t NumEntries(const StreamResult& result) {
   int64_t entries = 1;
   for (const PromptLogprob& logprob : result.prompt_logprobs) {
@@ -186,7 +190,8 @@ void GatewayConnection::Tick() {
     if (closed_) return;
     const absl::Time now = clock_.Now();
     silent = now - last_heard_ > options_.silence_limit;
-    due = now - last_sent_ >= options_.heartbeat_interval;
+    const int patience = streams_.empty() ? kQuietPatience : 1;
+    due = now - last_sent_ >= options_.heartbeat_interval * patience;
     heartbeat_due_ = heartbeat_due_ || due;
   }
   if (due) Announce();

@@ -117,15 +117,13 @@ router::v1::LoadReport RouterClient::MakeLoadReport() {
   return report;
 }
 
-void RouterClient::OnWelcome(const router::v1::Welcome& welcome) {
+void RouterClient::OnWelcome(const router::v1::Welcome& /*welcome*/) {
   bool leaving = false;
   {
     const MutexLock lock(mutex_);
     welcomed_ = true;
     leaving = leaving_;
   }
-  parts_.logger->Info("joined", {{"node_id", uint64_t{welcome.node_id()}},
-                                 {"term", uint64_t{welcome.term()}}});
   if (leaving) Leave();
 }
 

@@ -2,6 +2,7 @@
 #include "attention-node/weights_loading.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 // For logits, buffers of a step, and gRPC.
 constexpr uint64_t kReserveBytes = 64 * kMiB;
+// Before that the first bytes say little about the rest.
+constexpr absl::Duration kWarmUp = absl::Milliseconds(200);
 
 uint64_t MiB(uint64_t bytes) { return (bytes + kMiB - 1) / kMiB; }
 
@@ -46,11 +49,12 @@ std::string DescribeLoading(uint64_t done_bytes, uint64_t total_bytes,
   done_bytes = std::min(done_bytes, total_bytes);
   std::string text = absl::StrCat("loading weights ", done_bytes / kMiB, "/",
                                   MiB(total_bytes), " MiB");
-  if (done_bytes == 0 || elapsed <= absl::ZeroDuration()) return text;
+  if (done_bytes < kMiB || elapsed < kWarmUp) return text;
   const double share =
       static_cast<double>(done_bytes) / static_cast<double>(total_bytes);
   const double left = absl::ToDoubleSeconds(elapsed) * (1 - share) / share;
-  absl::StrAppendFormat(&text, ", %d s left", static_cast<int64_t>(left + 0.5));
+  absl::StrAppendFormat(&text, ", %d s left",
+                        static_cast<int64_t>(std::ceil(left)));
   return text;
 }
 

@@ -56,6 +56,7 @@ absl::StatusOr<ServedMesh::Roles> ServedMesh::ReadRoles(
     const Options& options) {
   Roles roles;
   roles.router.num_replicas = 1;
+  roles.router.outlived_by_nodes = false;
   roles.router.min_expert_nodes = options.num_experts;
   for (std::string* model :
        {&roles.expert.model_dir, &roles.attention.model_dir,

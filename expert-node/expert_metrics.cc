@@ -116,11 +116,11 @@ std::vector<MetricFamily> ExpertMetrics::Collect() const {
        MetricType::Counter,
        {Count(static_cast<double>(stats.transport.hellos_rejected))}}};
   if (!stats.transport.lane.empty()) {
-    families.push_back(
-        {"mesh_data_plane_lane",
-         "Links open on the lane.",
-         MetricType::Gauge,
-         {Level(stats.transport.num_links, {{"lane", stats.transport.lane}})}});
+    families.push_back({"mesh_data_plane_lane_info",
+                        "1 for the lane that carries the data plane.",
+                        MetricType::Gauge,
+                        {Level(1, {{"lane", stats.transport.lane},
+                                   {"transport", transport_}})}});
   }
   return families;
 }

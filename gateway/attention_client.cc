@@ -20,6 +20,10 @@ namespace attn = mesh::attention::v1;
 // A node that does not read so much is as good as gone.
 constexpr size_t kMaxOutgoingBytes = size_t{64} << 20;
 
+// Attention nodes without our streams send heartbeats so much less often
+// (attention-node/gateway_connection.cc).
+constexpr int kQuietPatience = 4;
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<AttentionClient>> AttentionClient::Connect(
@@ -57,10 +61,26 @@ AttentionClient::AttentionClient(const Options& options, Delegate& delegate,
 void AttentionClient::Submit(const Submission& submission) {
   attn::ServeRequest request;
   *request.mutable_submit() = ToProto(submission);
-  Enqueue(std::move(request));
+  MutexLock lock(mutex_);
+  // The silence of a node that had nothing to do does not count.
+  if (running_.empty()) last_heard_ = clock_.Now();
+  running_.emplace(submission.request, submission.attempt);
+  EnqueueLocked(std::move(request));
+}
+
+void AttentionClient::Forget(RequestId request, uint32_t attempt) {
+  MutexLock lock(mutex_);
+  running_.erase({request, attempt});
+}
+
+int AttentionClient::Patience() const {
+  return heartbeat_interval_ < absl::InfiniteDuration() && running_.empty()
+             ? kQuietPatience
+             : 1;
 }
 
 void AttentionClient::Cancel(RequestId request, uint32_t attempt) {
+  Forget(request, attempt);
   attn::ServeRequest message;
   message.mutable_cancel()->set_request(request.value);
   message.mutable_cancel()->set_attempt(attempt);
@@ -113,11 +133,17 @@ void AttentionClient::HandleMessage() {
   if (!is_ready_) {
     HandleHello();
   } else if (kind == Kind::kStep) {
-    delegate_.OnStep(*this, FromProto(response_.step()));
+    StepResults results = FromProto(response_.step());
+    for (const StreamResult& stream : results.streams) {
+      if (stream.finished) Forget(stream.request, stream.attempt);
+    }
+    delegate_.OnStep(*this, std::move(results));
   } else if (kind == Kind::kHeartbeat) {
     delegate_.OnLoad(*this, FromProto(response_.heartbeat().load()));
   } else if (kind == Kind::kRefused) {
-    delegate_.OnRefused(*this, FromProto(response_.refused()));
+    const Refusal refusal = FromProto(response_.refused());
+    Forget(refusal.request, refusal.attempt);
+    delegate_.OnRefused(*this, refusal);
   }
 }
 
@@ -151,12 +177,13 @@ void AttentionClient::Tick(bool was_late) {
     if (released_) return;
     const absl::Time now = clock_.Now();
     if (was_late) last_heard_ = now;
-    if (now - last_heard_ > silence_limit_) {
+    if (now - last_heard_ > silence_limit_ * Patience()) {
       broken = absl::UnavailableError(
-          absl::StrCat("silent for ", absl::FormatDuration(silence_limit_)));
+          absl::StrCat("silent for ", absl::FormatDuration(now - last_heard_)));
     } else if (outgoing_bytes_ > kMaxOutgoingBytes) {
       broken = absl::UnavailableError("does not read what it is sent");
-    } else if (now - last_sent_ >= heartbeat_interval_ && outgoing_.empty()) {
+    } else if (now - last_sent_ >= heartbeat_interval_ * Patience() &&
+               outgoing_.empty()) {
       attn::ServeRequest request;
       request.mutable_heartbeat()->set_sequence(++num_heartbeats_);
       EnqueueLocked(std::move(request));

@@ -8,8 +8,10 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -24,7 +26,8 @@ namespace mesh::gateway {
 
 // One connection to one attention node: a Serve stream from its hello to its
 // end, which comes once and is final; a new connection is a new object. Silence
-// for longer than heartbeat_timeout is an end too.
+// for longer than heartbeat_timeout is an end too; while the node has none of
+// our streams, both sides speak and wait four times as long.
 // Threads: thread-safe. The delegate is called on gRPC's threads and on that of
 // Tick(), never with a lock held. Keeps itself alive until Done().
 class AttentionClient final
@@ -84,6 +87,10 @@ class AttentionClient final
   void OnDone(const grpc::Status& status) override;
 
   void HandleMessage();
+  // The node has one stream less.
+  void Forget(RequestId request, uint32_t attempt);
+  // What times of silence are multiplied by.
+  int Patience() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HandleHello();
   void Enqueue(attention::v1::ServeRequest request);
   void EnqueueLocked(attention::v1::ServeRequest request)
@@ -111,6 +118,9 @@ class AttentionClient final
   bool released_ ABSL_GUARDED_BY(mutex_) = false;
   bool reported_ ABSL_GUARDED_BY(mutex_) = false;
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  // Attempts that the node has not ended.
+  absl::flat_hash_set<std::pair<RequestId, uint32_t>> running_
+      ABSL_GUARDED_BY(mutex_);
   uint64_t num_heartbeats_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time last_sent_ ABSL_GUARDED_BY(mutex_);
   absl::Time last_heard_ ABSL_GUARDED_BY(mutex_);

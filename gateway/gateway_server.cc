@@ -23,7 +23,7 @@
 namespace mesh::gateway {
 namespace {
 
-constexpr absl::Duration kTick = absl::Milliseconds(20);
+constexpr absl::Duration kTick = absl::Milliseconds(100);
 // For calls that are being cancelled.
 constexpr absl::Duration kLastGrace = absl::Seconds(5);
 

@@ -17,6 +17,8 @@ bool IsRetryable(const absl::Status& status) {
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kAborted:
     case absl::StatusCode::kDataLoss:
+    // The experts' time was up; the stream's own deadline has its own reason.
+    case absl::StatusCode::kDeadlineExceeded:
     // An earlier attempt is still being cleared away at that node.
     case absl::StatusCode::kAlreadyExists:
       return true;

@@ -220,7 +220,7 @@ absl::Status Dispatcher::SendDue(InFlightBatch& batch) {
         // No memory now: the rows stay due until the next poll.
         if (absl::IsResourceExhausted(status)) return absl::OkStatus();
         if (absl::IsUnavailable(status)) {
-          LoseNode(node);
+          LoseNode(node, status);
           again = true;
           break;
         }
@@ -350,20 +350,20 @@ void Dispatcher::OnStatus(InFlightBatch& batch, SentFrame& sent,
   batch.Close(sent);
 }
 
-void Dispatcher::OnPeerLost(PeerId peer, const absl::Status& /*reason*/) {
+void Dispatcher::OnPeerLost(PeerId peer, const absl::Status& reason) {
   const std::optional<NodeId> node = nodes_.NodeOf(peer);
-  if (node.has_value()) LoseNode(*node);
+  if (node.has_value()) LoseNode(*node, reason);
 }
 
 void Dispatcher::OnPong(PeerId peer, uint64_t cookie) {
   if (options_.pong) options_.pong(peer, cookie);
 }
 
-void Dispatcher::LoseNode(NodeId node) {
+void Dispatcher::LoseNode(NodeId node, const absl::Status& reason) {
   const bool was_there = nodes_.PeerOf(node).has_value();
   nodes_.Lose(node);
   CloseFramesOf(node);
-  if (was_there && options_.node_lost) options_.node_lost(node);
+  if (was_there && options_.node_lost) options_.node_lost(node, reason);
 }
 
 void Dispatcher::CloseFramesOf(NodeId node) {

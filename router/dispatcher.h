@@ -75,7 +75,7 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
     // its expert nodes here. If empty, Combine() waits on the transport.
     std::function<void(absl::Duration)> idle = {};
     // Called once when a node turns out to be lost; must not call back.
-    std::function<void(NodeId)> node_lost = {};
+    std::function<void(NodeId, const absl::Status& reason)> node_lost = {};
     // What Transport::Ping asked for has come.
     std::function<void(PeerId, uint64_t cookie)> pong = {};
   };
@@ -133,7 +133,7 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
                  const FrameHeader& header, Frame frame);
   void OnStatus(InFlightBatch& batch, SentFrame& sent,
                 const FrameHeader& header, const Frame& frame);
-  void LoseNode(NodeId node);
+  void LoseNode(NodeId node, const absl::Status& reason);
   // What is under way to the node will bring nothing.
   void CloseFramesOf(NodeId node);
 

@@ -119,9 +119,12 @@ absl::Status RouterServer::OpenTerm() {
           errno, "cannot make a temporary folder; give --state-dir");
     }
     temporary_dir_ = folder;
-    logger_.Warning("no_state_dir",
-                    {{"hint", std::string("give --state-dir, so that a restart "
-                                          "knows the last term")}});
+    if (options_.outlived_by_nodes) {
+      logger_.Warning(
+          "no_state_dir",
+          {{"hint", std::string("give --state-dir, so that a restart knows "
+                                "the last term")}});
+    }
   }
   ASSIGN_OR_RETURN(terms_, FileTermSource::Open(folder));
   return absl::OkStatus();

@@ -37,6 +37,9 @@ class RouterServer {
     // Holds the term; empty: a temporary folder, which the next start does not
     // find.
     std::string state_dir = {};
+    // False for a router that ends with all of its nodes: then an empty
+    // state_dir is no reason for a warning.
+    bool outlived_by_nodes = true;
     int num_replicas = 1;
     int min_expert_nodes = 1;
     absl::Duration settle = absl::Seconds(1);

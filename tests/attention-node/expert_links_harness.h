@@ -18,7 +18,10 @@ namespace mesh::attention {
 class RecordingListener : public ExpertLinks::Listener {
  public:
   void OnConnected(NodeId node) override { connected.push_back(node.value); }
-  void OnLost(NodeId node) override { lost.push_back(node.value); }
+  void OnLost(NodeId node, const absl::Status& reason) override {
+    EXPECT_FALSE(reason.ok());
+    lost.push_back(node.value);
+  }
   void OnAdopted(uint64_t epoch) override { adopted.push_back(epoch); }
 
   std::vector<uint32_t> connected;

@@ -177,6 +177,7 @@ TEST_F(GatewayConnectionTest, OutlivesItsGatewayWhileStreamsRun) {
 }
 
 TEST_F(GatewayConnectionTest, SendsHeartbeatsWhenSilent) {
+  connection_->Submit(RequestOf(1, 500));
   harness_.clock.Advance(absl::Milliseconds(249));
   connections_->Tick();
   EXPECT_FALSE(connection_->Next().has_value());
@@ -187,6 +188,16 @@ TEST_F(GatewayConnectionTest, SendsHeartbeatsWhenSilent) {
   ASSERT_TRUE(beat.has_value());
   EXPECT_EQ(std::get<GatewayConnection::Heartbeat>(*beat).sequence, 1U);
   EXPECT_FALSE(connection_->Next().has_value());
+  harness_.RunToEnd();
+}
+
+TEST_F(GatewayConnectionTest, SendsFewerHeartbeatsWithoutStreams) {
+  harness_.clock.Advance(absl::Milliseconds(999));
+  connections_->Tick();
+  EXPECT_FALSE(connection_->Next().has_value());
+  harness_.clock.Advance(absl::Milliseconds(1));
+  connections_->Tick();
+  EXPECT_TRUE(connection_->Next().has_value());
 }
 
 TEST_F(GatewayConnectionTest, DropsASilentGatewayAndItsStreams) {

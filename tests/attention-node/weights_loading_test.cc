@@ -27,6 +27,10 @@ TEST(WeightsLoading, SaysWhatDoesNotFitAndWhatToDo) {
 TEST(WeightsLoading, TellsTheTimeLeft) {
   EXPECT_EQ(DescribeLoading(0, 400 * kMiB, absl::Seconds(1)),
             "loading weights 0/400 MiB");
+  EXPECT_EQ(DescribeLoading(kMiB / 2, 3 * kMiB, absl::Seconds(1)),
+            "loading weights 0/3 MiB");
+  EXPECT_EQ(DescribeLoading(2 * kMiB, 3 * kMiB, absl::Milliseconds(100)),
+            "loading weights 2/3 MiB");
   EXPECT_EQ(DescribeLoading(100 * kMiB, 400 * kMiB, absl::Seconds(2)),
             "loading weights 100/400 MiB, 6 s left");
   EXPECT_EQ(DescribeLoading(500 * kMiB, 400 * kMiB, absl::Seconds(2)),

@@ -180,7 +180,8 @@ TEST_F(ExpertServerTest, ExportsWhatItHoldsAndHasDone) {
         "mesh_expert_weights_bytes ",
         "mesh_dispatch_bytes_total{direction=\"received\","
         "transport=\"in-process\"} ",
-        "mesh_data_plane_lane{lane=\"in-process\"} 1\n"}) {
+        "mesh_data_plane_lane_info{lane=\"in-process\",transport="
+        "\"in-process\"} 1\n"}) {
     EXPECT_THAT(page, HasSubstr(line));
   }
 }

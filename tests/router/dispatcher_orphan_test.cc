@@ -176,7 +176,10 @@ TEST_F(DispatcherOrphan, TellsOnceThatANodeIsLost) {
   MoeMesh mesh(model_,
                {.num_nodes = 2,
                 .num_replicas = 2,
-                .node_lost = [&](NodeId node) { lost.push_back(node); }});
+                .node_lost = [&](NodeId node, const absl::Status& reason) {
+                  EXPECT_FALSE(reason.ok());
+                  lost.push_back(node);
+                }});
   mesh.Kill(1);
   EXPECT_EQ(*mesh.Run(batch_), expected_);
   EXPECT_EQ(*mesh.Run(batch_), expected_);

@@ -140,7 +140,7 @@ struct MoeMeshOptions {
   uint64_t seed = 1;
   absl::Duration deadline = absl::Seconds(5);
   absl::Duration orphan_wait = absl::ZeroDuration();
-  std::function<void(NodeId)> node_lost = {};
+  std::function<void(NodeId, const absl::Status&)> node_lost = {};
 };
 
 // A dispatcher and expert nodes in one process and on virtual time: each idle
