@@ -21,7 +21,7 @@ int64_t NumTokens(const Transcript& transcript) {
 }  // namespace
 
 absl::Status EngineInbox::Submit(Submission submission) {
-  const absl::Status added = Add(std::move(submission));
+  absl::Status added = Add(std::move(submission));
   if (added.ok() && waker_) waker_();
   return added;
 }

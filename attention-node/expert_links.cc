@@ -73,19 +73,20 @@ void ExpertLinks::Abort(const absl::Status& status) {
   Post(status);
 }
 
-void ExpertLinks::Probe(size_t num_bytes,
-                        std::function<void(std::vector<LinkProbe>)> done) {
-  bool stopped = false;
-  {
-    const MutexLock lock(mutex_);
-    stopped = stopped_;
-    if (!stopped) probes_.push_back({num_bytes, std::move(done)});
-  }
-  if (stopped) {
-    done({});
-  } else {
+void ExpertLinks::Probe(
+    size_t num_bytes, const std::function<void(std::vector<LinkProbe>)>& done) {
+  if (AddProbe({num_bytes, done})) {
     Wake();
+  } else {
+    done({});
   }
+}
+
+bool ExpertLinks::AddProbe(ProbeCommand probe) {
+  const MutexLock lock(mutex_);
+  if (stopped_) return false;
+  probes_.push_back(std::move(probe));
+  return true;
 }
 
 ExpertLinks::Snapshot ExpertLinks::GetSnapshot() const {

@@ -71,7 +71,7 @@ class ExpertLinks {
   // Measures the links to all connected nodes of the table between two steps.
   // `done` is called once, on the engine thread or, with nothing, by Stop().
   void Probe(size_t num_bytes,
-             std::function<void(std::vector<LinkProbe>)> done);
+             const std::function<void(std::vector<LinkProbe>)>& done);
   // Steps that wait for experts fail at once, later ones too.
   void Abort(const absl::Status& status);
   Snapshot GetSnapshot() const;
@@ -105,6 +105,8 @@ class ExpertLinks {
       : transport_(transport), clock_(clock), listener_(listener) {}
 
   void Post(Command command);
+  // False once stopped.
+  bool AddProbe(ProbeCommand probe);
   void Drain();
   void Do(const PlacementPtr& placement);
   void Do(const ConnectCommand& command);

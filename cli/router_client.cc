@@ -131,7 +131,7 @@ struct RouterClient::State {
                     const Request& request, Response* response) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kCallLimit);
-    const absl::Status status =
+    absl::Status status =
         service::FromGrpc((stub.*method)(&context, request, response));
     if (status.ok()) return status;
     return absl::Status(status.code(), absl::StrCat("the router at ", address,

@@ -76,9 +76,12 @@ void JoinStream::OnWriteDone(bool ok) {
 }
 
 void JoinStream::OnDone(const grpc::Status& status) {
-  // Destroyed here, or where the client lets go of it.
-  const std::shared_ptr<JoinStream> self = std::move(self_);
-  callbacks_.on_done(service::FromGrpc(status));
+  // Whoever hears of it may let go of the channel. Were this the last holder,
+  // the channel would go on gRPC's thread, and gRPC waits there for itself.
+  const auto on_done = callbacks_.on_done;
+  absl::Status result = service::FromGrpc(status);
+  self_.reset();  // destroyed here, or where the client lets go of it
+  on_done(std::move(result));
 }
 
 }  // namespace mesh::router

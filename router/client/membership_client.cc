@@ -36,8 +36,7 @@ struct Event {
   std::optional<absl::Status> done = {};
 };
 
-// From gRPC's threads to the client's. Streams share it, since they may outlive
-// the client. Thread-safe.
+// From gRPC's threads to the client's, which outlives its streams. Thread-safe.
 class Inbox {
  public:
   void Post(Event event) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -46,6 +45,23 @@ class Inbox {
       events_.push_back(std::move(event));
     }
     changed_.NotifyAll();
+  }
+  void OpenStream() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    ++open_streams_;
+  }
+  void CloseStream(Event event) ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      const MutexLock lock(mutex_);
+      events_.push_back(std::move(event));
+      --open_streams_;
+    }
+    changed_.NotifyAll();
+  }
+  // Waits until gRPC has let go of every stream; they are cancelled.
+  void AwaitStreams() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    while (open_streams_ > 0) changed_.Wait(mutex_);
   }
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_) {
     {
@@ -78,6 +94,7 @@ class Inbox {
   CondVar changed_;
   std::deque<Event> events_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  int open_streams_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace
@@ -182,6 +199,7 @@ void MembershipClient::State::Run() {
     }
   }
   SetStream(nullptr);
+  inbox->AwaitStreams();
 }
 
 void MembershipClient::State::OnTimer() {
@@ -208,7 +226,7 @@ void MembershipClient::State::Connect() {
           },
       .on_done =
           [box = inbox, number](absl::Status status) {
-            box->Post({.stream = number, .done = std::move(status)});
+            box->CloseStream({.stream = number, .done = std::move(status)});
           }});
   // Before the hello is made: what changes after it is queued behind it.
   SetStream(next);
@@ -219,6 +237,7 @@ void MembershipClient::State::Connect() {
   hello.mutable_node()->set_node_id(node_id);
   welcomed = false;
   wake_at = clock.Now() + kJoinLimit;
+  inbox->OpenStream();
   next->Start(*stub, std::move(request));
 }
 

@@ -37,7 +37,13 @@ void Controller::OnConnected(ConnectionId connection) {
 }
 
 void Controller::OnHello(ConnectionId connection, const Hello& hello) {
-  if (pending_.erase(connection) == 0) return;
+  if (pending_.erase(connection) == 0) {
+    if (Member* const member = members_.FindConnection(connection)) {
+      Refuse(*member, absl::InvalidArgumentError(
+                          "a second hello; join again with a new stream"));
+    }
+    return;
+  }
   if (absl::Status status = Admit(connection, hello); !status.ok()) {
     links_.Note("join_refused", hello.node.name, std::string(status.message()));
     links_.Close(connection, status);
@@ -83,10 +89,10 @@ absl::Status Controller::CheckTerm(const Hello& hello) {
   const bool foreign =
       seen > terms_.Term() ||
       (seen == terms_.Term() && !known && members_.All().empty());
-  if (!stepped_aside_ && foreign) {
+  if (stepped_aside_.empty() && foreign) {
     if (placement_ != nullptr &&
         placement_->ActiveEpoch() >> 32 == terms_.Term()) {
-      stepped_aside_ = true;
+      StepAside("another router has taken over");
       links_.Note("stepped_aside", hello.node.name,
                   absl::StrFormat("the node has seen term %d, this router's "
                                   "is %d; another router has taken over",
@@ -97,9 +103,9 @@ absl::Status Controller::CheckTerm(const Hello& hello) {
                   absl::StrCat("to ", terms_.Term()));
     }
   }
-  if (!stepped_aside_) return absl::OkStatus();
+  if (stepped_aside_.empty()) return absl::OkStatus();
   return absl::UnavailableError(
-      "another router has taken over; this one places nothing any more");
+      absl::StrCat(stepped_aside_, "; this one places nothing any more"));
 }
 
 absl::Status Controller::CheckModel(const Hello& hello) const {
@@ -163,9 +169,18 @@ absl::Status Controller::StartMember(Member& member, const Hello& hello,
 
 // Members.
 
+Member* Controller::SpeakerOf(ConnectionId connection) {
+  Member* const member = members_.FindConnection(connection);
+  if (member == nullptr && pending_.erase(connection) > 0) {
+    links_.Close(connection, absl::InvalidArgumentError(
+                                 "the first message must be a hello"));
+  }
+  return member;
+}
+
 void Controller::OnHeartbeat(ConnectionId connection, uint64_t sequence,
                              MemberStatus status) {
-  Member* const member = members_.FindConnection(connection);
+  Member* const member = SpeakerOf(connection);
   if (member == nullptr) return;
   member->heard = clock_.Now();
   const bool progress = status.experts_held != member->status.experts_held ||
@@ -181,7 +196,7 @@ void Controller::OnHeartbeat(ConnectionId connection, uint64_t sequence,
 
 void Controller::OnHoldings(ConnectionId connection,
                             const HoldingsReport& report) {
-  Member* const member = members_.FindConnection(connection);
+  Member* const member = SpeakerOf(connection);
   if (member == nullptr) return;
   if (!member->IsExpert()) {
     return Refuse(*member, absl::InvalidArgumentError(
@@ -192,7 +207,7 @@ void Controller::OnHoldings(ConnectionId connection,
 }
 
 void Controller::OnAdopted(ConnectionId connection, uint64_t epoch) {
-  Member* const member = members_.FindConnection(connection);
+  Member* const member = SpeakerOf(connection);
   if (member == nullptr) return;
   if (!member->IsAttention()) {
     return Refuse(*member, absl::InvalidArgumentError(
@@ -203,7 +218,7 @@ void Controller::OnAdopted(ConnectionId connection, uint64_t epoch) {
 
 void Controller::OnLoad(ConnectionId connection,
                         std::span<const ExpertTokens> experts) {
-  Member* const member = members_.FindConnection(connection);
+  Member* const member = SpeakerOf(connection);
   if (member == nullptr) return;
   if (!member->IsAttention()) {
     return Refuse(*member, absl::InvalidArgumentError(
@@ -215,7 +230,7 @@ void Controller::OnLoad(ConnectionId connection,
 }
 
 void Controller::OnLeaving(ConnectionId connection) {
-  Member* const member = members_.FindConnection(connection);
+  Member* const member = SpeakerOf(connection);
   if (member == nullptr) return;
   member->draining = true;
   member->released = false;
@@ -260,7 +275,7 @@ void Controller::Tick() {
     members_.Remove(id);
   }
   ForgetModel();
-  if (placement_ != nullptr && !stepped_aside_) placement_->Step(now);
+  if (placement_ != nullptr && stepped_aside_.empty()) placement_->Step(now);
   if (load_ != nullptr) load_->Step(now);
   TellGateways();
 }
@@ -318,7 +333,7 @@ absl::Time Controller::NextDeadline() const {
   for (const auto& [connection, deadline] : pending_) {
     next = std::min(next, deadline);
   }
-  if (placement_ != nullptr && !stepped_aside_) {
+  if (placement_ != nullptr && stepped_aside_.empty()) {
     next = std::min(next, placement_->NextDeadline(clock_.Now()));
   }
   if (load_ != nullptr) next = std::min(next, load_->NextStep());
@@ -339,7 +354,7 @@ absl::Status Controller::DrainNode(const std::string& name) {
 }
 
 absl::Status Controller::ActivatePlacement(const Placement& placement) {
-  if (placement_ == nullptr || stepped_aside_) {
+  if (placement_ == nullptr || !stepped_aside_.empty()) {
     return absl::FailedPreconditionError(
         "this router has no model to place yet");
   }
@@ -355,7 +370,7 @@ absl::StatusOr<LoadMonitor::Table> Controller::ReadLoad(
 }
 
 std::string Controller::Activity() const {
-  if (stepped_aside_) return "another router has taken over";
+  if (!stepped_aside_.empty()) return stepped_aside_;
   if (placement_ == nullptr) return "waiting for nodes";
   return placement_->Activity(clock_.Now());
 }

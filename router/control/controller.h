@@ -53,6 +53,9 @@ class Controller {
   void OnLeaving(ConnectionId connection);
   void OnDisconnected(ConnectionId connection);
 
+  // From now on it places nothing and takes nobody in. `why` is for people.
+  void StepAside(const std::string& why) { stepped_aside_ = why; }
+
   void Tick();
   absl::Time NextDeadline() const;
 
@@ -83,6 +86,9 @@ class Controller {
   void AdoptModel(const Hello& hello);
   absl::Status StartMember(Member& member, const Hello& hello,
                            bool same_incarnation);
+  // Who sent a message other than a hello; null if it is to be dropped. Ends a
+  // stream that did not begin with a hello.
+  Member* SpeakerOf(ConnectionId connection);
   void Lose(Member& member, const std::string& why);
   void Refuse(Member& member, const absl::Status& status);
   void CloseSilent();
@@ -101,7 +107,7 @@ class Controller {
   // Streams without a hello, and when they end.
   std::map<ConnectionId, absl::Time> pending_;
   std::vector<NodeIdentity> attention_nodes_;  // as gateways were told
-  bool stepped_aside_ = false;
+  std::string stepped_aside_;                  // why; empty: it has not
   uint64_t num_ignored_ = 0;
 };
 

@@ -79,7 +79,7 @@ void JoinStreamService::OnReadDone(bool ok) {
     return Close(absl::ResourceExhaustedError(
         "the node sends more than the router can take"));
   }
-  callbacks_.on_message(*this, std::move(request_));
+  callbacks_.on_message(*this, request_);
   request_.Clear();
   // Safe though others may have finished the call: this reaction still counts.
   StartRead(&request_);

@@ -23,7 +23,7 @@ class JoinStreamService final
       public std::enable_shared_from_this<JoinStreamService> {
  public:
   struct Callbacks {
-    std::function<void(JoinStreamService&, v1::JoinRequest)> on_message;
+    std::function<void(JoinStreamService&, const v1::JoinRequest&)> on_message;
     std::function<void(JoinStreamService&)> on_done;  // once, last
   };
 

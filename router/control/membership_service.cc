@@ -40,6 +40,7 @@ void MembershipService::CloseAll(const absl::Status& status) {
   std::vector<std::shared_ptr<JoinStreamService>> streams;
   {
     const MutexLock lock(mutex_);
+    closing_ = status;
     for (const auto& [id, entry] : streams_) streams.push_back(entry.stream);
   }
   for (const auto& stream : streams) stream->Close(status);
@@ -50,15 +51,18 @@ void MembershipService::CloseAll(const absl::Status& status) {
 grpc::ServerBidiReactor<v1::JoinRequest, v1::JoinResponse>*
 MembershipService::Join(grpc::CallbackServerContext* context) {
   std::shared_ptr<JoinStreamService> stream;
+  std::optional<absl::Status> closing;
   {
     const MutexLock lock(mutex_);
+    closing = closing_;
     const ConnectionId id{++num_connections_};
     stream = std::make_shared<JoinStreamService>(
         id, context,
         JoinStreamService::Callbacks{
             .on_message =
-                [this](JoinStreamService& from, v1::JoinRequest request) {
-                  OnMessage(from, std::move(request));
+                [this](JoinStreamService& from,
+                       const v1::JoinRequest& request) {
+                  OnMessage(from, request);
                 },
             .on_done = [this](JoinStreamService& of) { OnStreamDone(of); }});
     streams_[id].stream = stream;
@@ -67,11 +71,12 @@ MembershipService::Join(grpc::CallbackServerContext* context) {
     controller.OnConnected(id);
   });
   stream->Start();
+  if (closing.has_value()) stream->Close(*closing);
   return stream.get();
 }
 
 void MembershipService::OnMessage(JoinStreamService& stream,
-                                  v1::JoinRequest request) {
+                                  const v1::JoinRequest& request) {
   auto task = MakeTask(stream, request);
   if (!task.ok()) {
     logger_.Warning("join_refused",
@@ -210,7 +215,7 @@ void MembershipService::Send(ConnectionId to, v1::JoinResponse response) {
   {
     const MutexLock lock(mutex_);
     const auto it = streams_.find(to);
-    if (it == streams_.end()) return;
+    if (it == streams_.end() || closing_.has_value()) return;
     stream = it->second.stream;
   }
   stream->Send(std::move(response));

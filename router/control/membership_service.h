@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "core/mutex.h"
 #include "mesh/router/v1/membership_service.grpc.pb.h"
@@ -35,7 +37,8 @@ class MembershipService final : public v1::MembershipService::CallbackService,
   // Before the first call. The thread outlives the service's calls; `router` is
   // what ListNodes tells of this process.
   void Attach(ControlThread* thread, const NodeIdentity& router);
-  // Ends all join streams, so that nodes look for the next router at once.
+  // Ends all join streams, so that nodes look for the next router at once, and
+  // those that come later. Nothing is sent any more.
   void CloseAll(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   grpc::ServerBidiReactor<v1::JoinRequest, v1::JoinResponse>* Join(
@@ -67,7 +70,7 @@ class MembershipService final : public v1::MembershipService::CallbackService,
     v1::NodeStatus status;
   };
 
-  void OnMessage(JoinStreamService& stream, v1::JoinRequest request)
+  void OnMessage(JoinStreamService& stream, const v1::JoinRequest& request)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The task for the control thread. Errors: those of FromProto;
   // kPermissionDenied for a hello in another's name.
@@ -88,6 +91,7 @@ class MembershipService final : public v1::MembershipService::CallbackService,
   NodeIdentity router_;
 
   Mutex mutex_;
+  std::optional<absl::Status> closing_ ABSL_GUARDED_BY(mutex_);
   uint64_t num_connections_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<ConnectionId, Entry> streams_ ABSL_GUARDED_BY(mutex_);
 };

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/check.h"
+#include "core/status_macros.h"
+#include "router/control/operator_table.h"
 
 namespace mesh::router {
 namespace {
@@ -27,16 +29,27 @@ constexpr char kOperator[] = "operator";
 
 PlacementControl::PlacementControl(const Options& options,
                                    const ModelShape& shape,
-                                   MembershipTable& members, TermSource& terms,
-                                   NodeLinks& links)
+                                   MembershipTable& members,
+                                   const TermSource& terms, NodeLinks& links)
     : options_(options),
       shape_(shape),
       grid_(shape.moe_layers, shape.num_experts),
       members_(members),
-      terms_(terms),
       links_(links),
+      epochs_(terms),
       holdings_(grid_),
-      settling_(options.settling) {}
+      settling_(options.settling),
+      loading_({.members = members,
+                .holdings = holdings_,
+                .grid = grid_,
+                .links = links},
+               options.load_stall),
+      retirement_({.members = members,
+                   .holdings = holdings_,
+                   .grid = grid_,
+                   .links = links,
+                   .epochs = epochs_},
+                  options.hold) {}
 
 // Events.
 
@@ -51,12 +64,12 @@ absl::Status PlacementControl::OnExpertJoined(Member& member,
     shape_.expert_bytes =
         std::max(shape_.expert_bytes, hello.model->expert_bytes);
   }
-  settling_.OnJoin(std::nullopt, now);
+  settling_.OnExpertJoined(!hello.holdings.empty(), now);
   // Alone, so that nodes which join together get one plan.
   WantPlan(kJoin, now + options_.settling.settle);
-  if (loading_.has_value() && loading_->PlanOf(member.node.id) != nullptr) {
+  if (loading_.Names(member.node.id)) {
     Abandon(absl::StrCat(member.node.name, " joined again"), now);
-  } else if (loading_.has_value() && loading_->Reason() == kOrphans &&
+  } else if (loading_.IsBusy() && loading_.Rollout()->Reason() == kOrphans &&
              !HasOrphans(holdings_, grid_)) {
     Abandon("every expert is back", now);
   }
@@ -66,7 +79,7 @@ absl::Status PlacementControl::OnExpertJoined(Member& member,
 
 void PlacementControl::OnAttentionJoined(Member& member, const Hello& hello,
                                          absl::Time now) {
-  settling_.OnJoin(hello.placement, now);
+  settling_.OnAttentionJoined(hello.placement, now);
   member.adopted_epoch = 0;
   member.earliest_epoch = ActiveEpoch();
   if (hello.placement.has_value()) {
@@ -80,7 +93,7 @@ void PlacementControl::OnLost(const Member& member, absl::Time now) {
   if (!member.IsExpert()) return;
   holdings_.Remove(member.node.id);
   WantPlan(kLoss, now);
-  if (loading_.has_value() && loading_->PlanOf(member.node.id) != nullptr) {
+  if (loading_.Names(member.node.id)) {
     Abandon(absl::StrCat(member.node.name, " is gone"), now);
   }
 }
@@ -99,7 +112,11 @@ absl::Status PlacementControl::OnHoldings(Member& member,
     return status;
   }
   if (CountOf(holdings_.Of(id)) != before) OnProgress(now);
-  OnOrderReport(member, report, now);
+  if (absl::Status status =
+          loading_.OnReport(member, report, ActivePlan(), now);
+      !status.ok()) {
+    FailOrder(member, std::string(status.message()), now);
+  }
   // A node that lost weights of the active table is as a node that is lost.
   const ExpertSet* const placed =
       active_.has_value() ? active_->rollout.PlanOf(id) : nullptr;
@@ -107,34 +124,11 @@ absl::Status PlacementControl::OnHoldings(Member& member,
     WantPlan(kLoss, now);
   }
   // What an order of an abandoned epoch has loaded meanwhile goes again.
-  retire_due_ = retire_due_ || (active_.has_value() && report.error.empty() &&
-                                report.phase == HostingPhase::kLoad);
+  if (active_.has_value() && report.error.empty() &&
+      report.phase == HostingPhase::kLoad) {
+    retirement_.SetDue();
+  }
   return absl::OkStatus();
-}
-
-void PlacementControl::OnOrderReport(Member& member,
-                                     const HoldingsReport& report,
-                                     absl::Time now) {
-  const ExpertSet* planned =
-      loading_.has_value() && report.order_epoch == loading_->Epoch()
-          ? loading_->PlanOf(member.node.id)
-          : nullptr;
-  if (planned == nullptr) {
-    if (!report.error.empty()) {
-      links_.Note("order_failed", member.node.name, report.error);
-    }
-    return;
-  }
-  if (!report.error.empty()) return FailOrder(member, report.error, now);
-  if (report.phase == HostingPhase::kRetire) {
-    // Room was made: now for the rest.
-    links_.SendHosting(member.connection, LoadOrder(Orders(), member.node.id));
-    return;
-  }
-  if (!IsPartOf(*planned, holdings_.Of(member.node.id))) {
-    return FailOrder(member, "the order is not carried out", now);
-  }
-  loading_->OnLoaded(member.node.id, now);
 }
 
 bool PlacementControl::OnAdopted(Member& member, uint64_t epoch) {
@@ -149,44 +143,15 @@ bool PlacementControl::OnAdopted(Member& member, uint64_t epoch) {
   return true;
 }
 
-void PlacementControl::OnProgress(absl::Time now) {
-  if (loading_.has_value()) loading_->OnProgress(now);
-}
-
 absl::Status PlacementControl::Activate(const Placement& placement,
                                         absl::Time now) {
-  const uint64_t sequence = sequence_term_ == terms_.Term() ? sequence_ : 0;
-  const uint64_t next = terms_.Term() << 32 | (sequence + 1);
-  if (placement.Epoch() >> 32 != terms_.Term()) {
-    return absl::AbortedError(absl::StrFormat(
-        "stale_term: the placement is of term %d, this router's is %d",
-        placement.Epoch() >> 32, terms_.Term()));
-  }
-  if (placement.Epoch() != next || !settling_.Done()) {
+  ASSIGN_OR_RETURN(HostingPlan plan,
+                   PlanOfOperatorTable(placement, epochs_, members_, grid_));
+  if (!settling_.Done()) {
     return absl::FailedPreconditionError(
-        absl::StrFormat("the placement has epoch %d, the next one is %d",
-                        placement.Epoch(), next));
+        "the router has not settled yet; see `expertmesh status`");
   }
-  for (size_t i = 0; i < grid_.Size(); ++i) {
-    const ExpertKey key = grid_.KeyOf(i);
-    if (!placement.HasLayer(key.layer) ||
-        key.expert.value >= placement.NumExperts()) {
-      return absl::FailedPreconditionError(absl::StrFormat(
-          "uncovered_expert: expert %d of layer %d has no replica",
-          key.expert.value, key.layer.value));
-    }
-  }
-  HostingPlan plan = router::PlanOf(placement, grid_);
-  for (const auto& [id, set] : plan) {
-    const Member* const member = members_.Find(id);
-    if (member == nullptr || !member->Alive() || !member->IsExpert() ||
-        member->draining || CountOf(set) > member->capacity) {
-      return absl::FailedPreconditionError(
-          absl::StrFormat("node %d is no expert node with room for %d experts",
-                          id.value, CountOf(set)));
-    }
-  }
-  if (loading_.has_value()) Abandon("an operator's table replaces it", now);
+  if (loading_.IsBusy()) Abandon("an operator's table replaces it", now);
   want_.reset();
   Begin(kOperator, std::move(plan), now);
   return absl::OkStatus();
@@ -199,15 +164,17 @@ void PlacementControl::Step(absl::Time now) {
     if (!settling_.Try(members_, now)) return ReleaseDrained(now);
     TakeOver(now);
   }
-  if (loading_.has_value()) CheckStall(now);
-  RetryFailed(now);
-  if (loading_.has_value() && loading_->State() == EpochState::kReady) {
-    ActivateLoaded(now);
+  if (Member* const member = loading_.Stalled(now)) {
+    FailOrder(*member, "no progress for too long", now);
   }
-  if (!loading_.has_value() && want_.has_value() && now >= want_->at) {
+  RetryFailed(now);
+  if (loading_.IsReady()) ActivateLoaded(now);
+  if (!loading_.IsBusy() && want_.has_value() && now >= want_->at) {
     PlanNext(now);
   }
-  if (!loading_.has_value()) RetireOld(now);
+  if (!loading_.IsBusy() && active_.has_value()) {
+    retirement_.Retire(active_->rollout, now);
+  }
   ReleaseDrained(now);
 }
 
@@ -222,73 +189,44 @@ void PlacementControl::TakeOver(absl::Time now) {
                     reported->placement->Layers() == grid_.Layers() &&
                     reported->placement->NumExperts() == shape_.num_experts;
   if (!fits) return WantPlan(kFirst, now);
-  active_ = ActiveEpochState{
-      .rollout = EpochRollout::Adopted(
-          reported->placement->Epoch(),
-          router::PlanOf(*reported->placement, grid_), now),
-      .table = std::make_shared<ReachablePlacement>(*reported)};
+  active_ =
+      ActiveRollout{.rollout = EpochRollout::Adopted(
+                        reported->placement->Epoch(),
+                        router::PlanOf(*reported->placement, grid_), now),
+                    .table = std::make_shared<ReachablePlacement>(*reported)};
   links_.Note("placement_taken_over", "",
               absl::StrCat("epoch ", ActiveEpoch()));
   for (const auto& [id, member] : members_.All()) {
     if (member.adopted_epoch != ActiveEpoch()) SendActive(member);
   }
-  retire_due_ = true;
+  retirement_.SetDue();
   WantPlan(kTakeOver, now);
 }
 
 void PlacementControl::PlanNext(absl::Time now) {
-  std::string reason = want_->reason;
+  const std::string reason = want_->reason;
   want_.reset();
-  const bool cover = active_.has_value() && HasOrphans(holdings_, grid_);
-  PlanRequest request;
-  absl::StatusOr<Plan> plan = absl::ResourceExhaustedError("");
-  if (cover) {
-    request = MakeCoverRequest(Context());
-    plan = PlanCover(request);
-    if (plan.ok()) reason = kOrphans;
-  }
-  if (!plan.ok()) {
-    request = MakePlanRequest(Context());
-    plan = PlanPlacement(request);
-  }
+  auto plan = MakeNextPlan(Context());
   if (plan.status() != plan_status_ && !plan.ok()) {
     links_.Note("placement_impossible", "",
                 std::string(plan.status().message()));
   }
   plan_status_ = plan.status();
   if (!plan.ok()) return;
-  HostingPlan hosting = ToHostingPlan(request, *plan);
-  if (active_.has_value() && hosting == active_->rollout.Plan() &&
-      ActiveIsSound()) {
-    retire_due_ = true;
+  if (active_.has_value() && plan->hosting == active_->rollout.Plan() &&
+      IsSound(*active_, members_, holdings_)) {
+    retirement_.SetDue();
     return;
   }
-  Begin(reason, std::move(hosting), now);
+  Begin(plan->covers ? kOrphans : reason, std::move(plan->hosting), now);
 }
 
 void PlacementControl::Begin(const std::string& reason, HostingPlan plan,
                              absl::Time now) {
-  loading_.emplace(NextEpoch(), reason, std::move(plan), now);
-  size_t to_load = 0;
-  for (const auto& [id, set] : loading_->Plan()) {
-    to_load += CountMissing(set, holdings_.Of(id));
-  }
+  const size_t to_load =
+      loading_.Begin(EpochRollout(epochs_.Take(), reason, std::move(plan), now),
+                     ActivePlan(), now);
   counters_.moved_bytes += to_load * shape_.expert_bytes;
-  loading_->StartLoading(now);
-  links_.Note("epoch_loading", "",
-              absl::StrFormat("epoch %d (%s): %d nodes, %d experts to load",
-                              loading_->Epoch(), reason,
-                              loading_->Plan().size(), to_load));
-  for (const auto& [id, set] : loading_->Plan()) OrderToLoad(id);
-}
-
-void PlacementControl::OrderToLoad(NodeId node) {
-  Member* const member = members_.Find(node);
-  MESH_CHECK(member != nullptr);
-  member->ordered_epoch = loading_->Epoch();
-  const auto room = MakeRoomOrder(Orders(), node, member->capacity);
-  links_.SendHosting(member->connection,
-                     room.has_value() ? *room : LoadOrder(Orders(), node));
 }
 
 void PlacementControl::FailOrder(Member& member, const std::string& error,
@@ -303,35 +241,21 @@ void PlacementControl::FailOrder(Member& member, const std::string& error,
 }
 
 void PlacementControl::Abandon(const std::string& why, absl::Time now) {
-  loading_->Abandon(now);
-  links_.Note("epoch_abandoned", "",
-              absl::StrCat("epoch ", loading_->Epoch(), ": ", why));
-  loading_.reset();
-  retire_due_ = active_.has_value();
+  loading_.Abandon(why, now);
+  if (active_.has_value()) retirement_.SetDue();
   if (!want_.has_value()) WantPlan(kRetry, now + options_.settling.settle);
 }
 
 void PlacementControl::ActivateLoaded(absl::Time now) {
-  auto table = std::make_shared<ReachablePlacement>();
-  table->placement = MakePlacement(loading_->Epoch(), loading_->Plan(), grid_);
-  for (const auto& [id, set] : loading_->Plan()) {
-    Member& member = *members_.Find(id);
-    member.unplaced_epoch = 0;
-    table->nodes.push_back(member.node);
+  ActiveRollout next{.rollout = loading_.Activate(now), .table = nullptr};
+  next.table = MakeTable(next.rollout, members_, grid_);
+  for (const auto& [id, set] : next.rollout.Plan()) {
+    members_.Find(id)->unplaced_epoch = 0;
   }
-  loading_->Activate(now);
   if (active_.has_value()) {
-    for (const auto& [id, set] : active_->rollout.Plan()) {
-      Member* const member = members_.Find(id);
-      if (member != nullptr && loading_->PlanOf(id) == nullptr) {
-        member->unplaced_epoch = loading_->Epoch();
-      }
-    }
-    active_->rollout.Drain(now);
-    draining_.push_back(std::move(active_->rollout));
+    retirement_.Replace(std::move(active_->rollout), next.rollout, now);
   }
-  active_.emplace(ActiveEpochState{*std::move(loading_), std::move(table)});
-  loading_.reset();
+  active_.emplace(std::move(next));
   const EpochRollout& rollout = active_->rollout;
   ++counters_.changes[rollout.Reason()];
   counters_.last_apply = now - rollout.Proposed();
@@ -339,17 +263,8 @@ void PlacementControl::ActivateLoaded(absl::Time now) {
       "epoch_active", "",
       absl::StrFormat("epoch %d (%s)", ActiveEpoch(), rollout.Reason()));
   for (const auto& [id, member] : members_.All()) SendActive(member);
-  retire_due_ = true;
+  retirement_.SetDue();
   if (rollout.Reason() == kOrphans) WantPlan(kRestore, now);
-}
-
-void PlacementControl::CheckStall(absl::Time now) {
-  if (now < loading_->LastProgress() + options_.load_stall ||
-      loading_->StillLoading().empty()) {
-    return;
-  }
-  FailOrder(*members_.Find(*loading_->StillLoading().begin()),
-            "no progress for too long", now);
 }
 
 void PlacementControl::RetryFailed(absl::Time now) {
@@ -363,46 +278,10 @@ void PlacementControl::RetryFailed(absl::Time now) {
   }
 }
 
-void PlacementControl::RetireOld(absl::Time now) {
-  if (!retire_due_ || !active_.has_value() || !IsAdopted(ActiveEpoch(), now)) {
-    return;
-  }
-  retire_due_ = false;
-  uint64_t fresh = 0;  // above orders of epochs that never became active
-  for (auto& [id, member] : members_.All()) {
-    if (!member.Alive() || !member.IsExpert()) continue;
-    const ExpertSet* const placed = active_->rollout.PlanOf(id);
-    const ExpertSet& held = holdings_.Of(id);
-    const bool extra =
-        placed == nullptr ? CountOf(held) > 0 : !IsPartOf(held, *placed);
-    const bool newer = member.ordered_epoch > ActiveEpoch() ||
-                       ActiveEpoch() >> 32 != terms_.Term();
-    if (!extra && member.ordered_epoch <= ActiveEpoch()) continue;
-    if (newer && fresh == 0) fresh = NextEpoch();
-    const uint64_t epoch = newer ? fresh : ActiveEpoch();
-    links_.SendHosting(member.connection,
-                       RetireOrder(active_->rollout.Plan(), grid_, id, epoch));
-    member.ordered_epoch = 0;
-  }
-  for (EpochRollout& rollout : draining_) rollout.Retire(now);
-  draining_.clear();
-}
-
 void PlacementControl::ReleaseDrained(absl::Time now) {
-  for (auto& [id, member] : members_.All()) {
-    if (!member.Alive() || !member.draining || member.released) continue;
-    if (member.IsExpert()) {
-      const bool placed =
-          (active_.has_value() && active_->rollout.PlanOf(id) != nullptr) ||
-          (loading_.has_value() && loading_->PlanOf(id) != nullptr);
-      if (placed || !IsAdopted(member.unplaced_epoch, now)) continue;
-      // A table that was reported, but not taken over yet, may name it.
-      if (!settling_.Done() && settling_.Reported().has_value()) continue;
-    }
-    member.released = true;
-    links_.Note("released", member.node.name, "");
-    links_.SendReleased(member.connection);
-  }
+  retirement_.ReleaseDrained(
+      active_.has_value() ? &active_->rollout : nullptr, loading_.Rollout(),
+      !settling_.Done() && settling_.Reported().has_value(), now);
 }
 
 void PlacementControl::SendActive(const Member& member) const {
@@ -412,49 +291,17 @@ void PlacementControl::SendActive(const Member& member) const {
   }
 }
 
-bool PlacementControl::ActiveIsSound() const {
-  for (const NodeIdentity& node : active_->table->nodes) {
-    const Member* const member = members_.Find(node.id);
-    if (member == nullptr || !member->Alive() || member->node != node) {
-      return false;
-    }
-  }
-  for (const auto& [id, set] : active_->rollout.Plan()) {
-    if (!IsPartOf(set, holdings_.Of(id))) return false;
-  }
-  return true;
-}
-
-bool PlacementControl::IsAdopted(uint64_t epoch, absl::Time now) const {
-  for (const auto& [id, member] : members_.All()) {
-    if (!member.IsAttention() || member.earliest_epoch >= epoch ||
-        member.left_cleanly) {
-      continue;
-    }
-    const absl::Time since =
-        member.Alive() ? active_->rollout.Since() : member.gone_at;
-    if (now < since + options_.hold) return false;
-  }
-  return true;
-}
-
 absl::Time PlacementControl::NextDeadline(absl::Time now) const {
   if (!settling_.Done()) return settling_.NextDeadline(now);
-  absl::Time next = absl::InfiniteFuture();
-  if (loading_.has_value()) {
-    next = loading_->LastProgress() + options_.load_stall;
-  } else if (want_.has_value()) {
-    next = want_->at;
-  }
+  absl::Time next = loading_.NextDeadline();
+  if (!loading_.IsBusy() && want_.has_value()) next = want_->at;
   for (const auto& [id, member] : members_.All()) {
     if (member.capacity_limit != SIZE_MAX && member.Alive()) {
       next = std::min(next, member.failed_at + options_.error_retry);
     }
-    if (!active_.has_value() || !member.IsAttention()) continue;
-    const absl::Time hold =
-        (member.Alive() ? active_->rollout.Since() : member.gone_at) +
-        options_.hold;
-    if (hold > now) next = std::min(next, hold);
+  }
+  if (active_.has_value()) {
+    next = std::min(next, retirement_.NextDeadline(active_->rollout, now));
   }
   return next;
 }
@@ -475,38 +322,9 @@ size_t PlacementControl::NumPlaced(NodeId node) const {
 
 std::string PlacementControl::Activity(absl::Time now) const {
   if (!settling_.Done()) return settling_.Activity(members_);
-  if (loading_.has_value()) {
-    std::string names;
-    for (const NodeId id : loading_->StillLoading()) {
-      const Member* const member = members_.Find(id);
-      if (member == nullptr) continue;
-      absl::StrAppend(&names, names.empty() ? "" : ", ", member->node.name);
-    }
-    return absl::StrFormat("epoch %d (%s): waiting for %s to load",
-                           loading_->Epoch(), loading_->Reason(), names);
-  }
+  if (loading_.IsBusy()) return loading_.Activity();
   if (!plan_status_.ok()) return std::string(plan_status_.message());
-  if (!retire_due_ || !active_.has_value()) return "";
-  for (const auto& [id, member] : members_.All()) {
-    if (member.IsAttention() && !member.left_cleanly &&
-        member.earliest_epoch < ActiveEpoch()) {
-      return absl::StrFormat("epoch %d: waiting for %s to adopt it%s",
-                             ActiveEpoch(), member.node.name,
-                             member.Alive() ? "" : ", which is gone");
-    }
-  }
-  return IsAdopted(ActiveEpoch(), now)
-             ? ""
-             : absl::StrFormat("epoch %d: freeing what is not needed",
-                               ActiveEpoch());
-}
-
-uint64_t PlacementControl::NextEpoch() {
-  if (sequence_term_ != terms_.Term()) {
-    sequence_term_ = terms_.Term();
-    sequence_ = 0;
-  }
-  return terms_.Term() << 32 | ++sequence_;
+  return active_.has_value() ? retirement_.Activity(active_->rollout, now) : "";
 }
 
 const HostingPlan* PlacementControl::ActivePlan() const {
@@ -520,13 +338,6 @@ PlanContext PlacementControl::Context() const {
           .active = ActivePlan(),
           .num_groups = shape_.num_groups,
           .num_replicas = options_.num_replicas};
-}
-
-OrderContext PlacementControl::Orders() const {
-  return {.holdings = holdings_,
-          .grid = grid_,
-          .loading = *loading_,
-          .active = ActivePlan()};
 }
 
 }  // namespace mesh::router

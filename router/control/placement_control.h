@@ -6,13 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "router/control/active_rollout.h"
+#include "router/control/epoch_loading.h"
+#include "router/control/epoch_retirement.h"
 #include "router/control/epoch_rollout.h"
+#include "router/control/epoch_sequence.h"
 #include "router/control/holdings_table.h"
-#include "router/control/hosting_orders.h"
 #include "router/control/membership_table.h"
 #include "router/control/messages.h"
 #include "router/control/node_links.h"
@@ -46,7 +48,7 @@ class PlacementControl {
 
   // All outlive the control.
   PlacementControl(const Options& options, const ModelShape& shape,
-                   MembershipTable& members, TermSource& terms,
+                   MembershipTable& members, const TermSource& terms,
                    NodeLinks& links);
 
   // Errors: kFailedPrecondition or kInvalidArgument for holdings that cannot
@@ -63,11 +65,10 @@ class PlacementControl {
   // False for an epoch that was never active.
   bool OnAdopted(Member& member, uint64_t epoch);
   // The node's own account of its loading has changed.
-  void OnProgress(absl::Time now);
+  void OnProgress(absl::Time now) { loading_.OnProgress(now); }
 
-  // Rolls out a table made elsewhere. Errors: kAborted `stale_term`;
-  // kFailedPrecondition for another epoch than the next, `uncovered_expert`, or
-  // a node that is not there or has no room.
+  // Rolls out a table made elsewhere. Errors: those of PlanOfOperatorTable;
+  // kFailedPrecondition before the first plan.
   absl::Status Activate(const Placement& placement, absl::Time now);
 
   void Step(absl::Time now);
@@ -85,10 +86,6 @@ class PlacementControl {
   std::string Activity(absl::Time now) const;
 
  private:
-  struct ActiveEpochState {
-    EpochRollout rollout;
-    std::shared_ptr<const ReachablePlacement> table;
-  };
   struct Want {
     std::string reason;
     absl::Time at;
@@ -98,45 +95,29 @@ class PlacementControl {
   void TakeOver(absl::Time now);
   void PlanNext(absl::Time now);
   void Begin(const std::string& reason, HostingPlan plan, absl::Time now);
-  void OrderToLoad(NodeId node);
-  void OnOrderReport(Member& member, const HoldingsReport& report,
-                     absl::Time now);
   void FailOrder(Member& member, const std::string& error, absl::Time now);
   void Abandon(const std::string& why, absl::Time now);
   void ActivateLoaded(absl::Time now);
-  void CheckStall(absl::Time now);
   void RetryFailed(absl::Time now);
-  void RetireOld(absl::Time now);
   void ReleaseDrained(absl::Time now);
   void SendActive(const Member& member) const;
 
-  // Whether the active table still tells how its nodes are reached, and every
-  // node holds what it gives.
-  bool ActiveIsSound() const;
-  // Whether nobody can use a table before `epoch`.
-  bool IsAdopted(uint64_t epoch, absl::Time now) const;
-  uint64_t NextEpoch();
   const HostingPlan* ActivePlan() const;
   PlanContext Context() const;
-  OrderContext Orders() const;
 
   const Options options_;
   ModelShape shape_;
   const ExpertGrid grid_;
   MembershipTable& members_;
-  TermSource& terms_;
   NodeLinks& links_;
 
+  EpochSequence epochs_;
   HoldingsTable holdings_;
   Settling settling_;
-  uint64_t sequence_ = 0;  // of the last epoch of this term
-  uint64_t sequence_term_ = 0;
+  EpochLoading loading_;
+  EpochRetirement retirement_;
   std::optional<Want> want_;
-  std::optional<EpochRollout> loading_;
-  std::optional<ActiveEpochState> active_;
-  std::vector<EpochRollout> draining_;
-  // Something may be held that the active plan does not give.
-  bool retire_due_ = false;
+  std::optional<ActiveRollout> active_;
   absl::Status plan_status_;
   Counters counters_;
 };

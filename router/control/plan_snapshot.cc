@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/status_macros.h"
+
 namespace mesh::router {
 namespace {
 
@@ -72,6 +74,18 @@ HostingPlan ToHostingPlan(const PlanRequest& request, const Plan& plan) {
     if (CountOf(plan[n]) > 0) hosting[request.nodes[n].id] = plan[n];
   }
   return hosting;
+}
+
+absl::StatusOr<NextPlan> MakeNextPlan(const PlanContext& context) {
+  if (context.active != nullptr && HasOrphans(context.holdings, context.grid)) {
+    const PlanRequest request = MakeCoverRequest(context);
+    if (const auto cover = PlanCover(request); cover.ok()) {
+      return NextPlan{ToHostingPlan(request, *cover), true};
+    }
+  }
+  const PlanRequest request = MakePlanRequest(context);
+  ASSIGN_OR_RETURN(const Plan plan, PlanPlacement(request));
+  return NextPlan{ToHostingPlan(request, plan), false};
 }
 
 bool HasOrphans(const HoldingsTable& holdings, const ExpertGrid& grid) {

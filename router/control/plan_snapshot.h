@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "absl/status/statusor.h"
 #include "router/control/epoch_rollout.h"
 #include "router/control/holdings_table.h"
 #include "router/control/membership_table.h"
@@ -29,6 +30,14 @@ PlanRequest MakeCoverRequest(const PlanContext& context);
 
 // Nodes that host nothing are left out.
 HostingPlan ToHostingPlan(const PlanRequest& request, const Plan& plan);
+
+// What is to be active next: a cover while nobody holds some expert and there
+// is room for one, else a full plan. Errors: those of PlanPlacement.
+struct NextPlan {
+  HostingPlan hosting;
+  bool covers = false;
+};
+absl::StatusOr<NextPlan> MakeNextPlan(const PlanContext& context);
 
 // Whether nobody holds some expert.
 bool HasOrphans(const HoldingsTable& holdings, const ExpertGrid& grid);

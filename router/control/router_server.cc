@@ -192,6 +192,10 @@ void RouterServer::Drain(absl::Duration limit) { Stop(limit); }
 void RouterServer::Stop(absl::Duration grace) {
   if (grpc_ != nullptr) {
     grpc_->SetReady(false);
+    // Before it hears that the nodes are gone, which is no loss.
+    thread_->Post([](Controller& controller) {
+      controller.StepAside("the router is stopping");
+    });
     membership_->CloseAll(absl::UnavailableError("the router is stopping"));
     // The thread still answers the calls that run.
     grpc_->Shutdown(grace);

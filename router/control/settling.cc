@@ -20,10 +20,19 @@ std::string Missing(const ReachablePlacement& table,
 
 }  // namespace
 
-void Settling::OnJoin(const std::optional<ReachablePlacement>& placement,
-                      absl::Time now) {
+void Settling::OnJoin(absl::Time now) {
   first_join_ = std::min(first_join_, now);
   last_join_ = now;
+}
+
+void Settling::OnExpertJoined(bool has_weights, absl::Time now) {
+  OnJoin(now);
+  has_past_ = has_past_ || has_weights;
+}
+
+void Settling::OnAttentionJoined(
+    const std::optional<ReachablePlacement>& placement, absl::Time now) {
+  OnJoin(now);
   if (placement.has_value() &&
       (!reported_.has_value() ||
        placement->placement->Epoch() > reported_->placement->Epoch())) {
@@ -34,12 +43,13 @@ void Settling::OnJoin(const std::optional<ReachablePlacement>& placement,
 bool Settling::Try(const MembershipTable& members, absl::Time now) {
   if (done_) return true;
   if (now < last_join_ + options_.settle) return false;
+  const bool late = now >= first_join_ + options_.rebuild_limit;
   if (reported_.has_value()) {
-    done_ = now >= first_join_ + options_.rebuild_limit ||
-            Missing(*reported_, members).empty();
+    done_ = late || Missing(*reported_, members).empty();
   } else {
-    done_ = members.NumAlive(service::Role::kExpert) >=
-            static_cast<size_t>(options_.min_expert_nodes);
+    done_ = (late || !has_past_) &&
+            members.NumAlive(service::Role::kExpert) >=
+                static_cast<size_t>(options_.min_expert_nodes);
   }
   return done_;
 }
@@ -59,16 +69,14 @@ std::string Settling::Activity(const MembershipTable& members) const {
     return absl::StrCat("taking over from the nodes",
                         missing.empty() ? "" : ": waiting for ", missing);
   }
-  return absl::StrCat(
-      "waiting for expert nodes: ", members.NumAlive(service::Role::kExpert),
-      " of ", options_.min_expert_nodes);
-}
-
-void Settling::Reset() {
-  done_ = false;
-  first_join_ = absl::InfiniteFuture();
-  last_join_ = absl::InfiniteFuture();
-  reported_.reset();
+  const size_t num_experts = members.NumAlive(service::Role::kExpert);
+  if (has_past_ &&
+      num_experts >= static_cast<size_t>(options_.min_expert_nodes)) {
+    return "taking over from the nodes: waiting for an attention node to tell "
+           "the placement in use";
+  }
+  return absl::StrCat("waiting for expert nodes: ", num_experts, " of ",
+                      options_.min_expert_nodes);
 }
 
 }  // namespace mesh::router

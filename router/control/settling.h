@@ -17,15 +17,18 @@ class Settling {
   struct Options {
     int min_expert_nodes = 1;
     absl::Duration settle = absl::Seconds(1);  // without a join
-    // How long nodes of a reported table are awaited.
+    // How long a table that must be in use is awaited, and its nodes.
     absl::Duration rebuild_limit = absl::Seconds(5);
   };
 
   explicit Settling(const Options& options) : options_(options) {}
 
-  // A node that computes has joined; `placement` is the table that it uses.
-  void OnJoin(const std::optional<ReachablePlacement>& placement,
-              absl::Time now);
+  // An expert node has joined. With weights in memory it is of a mesh that was
+  // at work, so that some attention node will report the table in use.
+  void OnExpertJoined(bool has_weights, absl::Time now);
+  // `placement`: the table that it uses.
+  void OnAttentionJoined(const std::optional<ReachablePlacement>& placement,
+                         absl::Time now);
   // True once there is nothing to wait for; stays true until Reset().
   bool Try(const MembershipTable& members, absl::Time now);
   bool Done() const { return done_; }
@@ -37,13 +40,15 @@ class Settling {
   absl::Time NextDeadline(absl::Time now) const;
   // What is awaited, for people.
   std::string Activity(const MembershipTable& members) const;
-  void Reset();
 
  private:
+  void OnJoin(absl::Time now);
+
   const Options options_;
   bool done_ = false;
   absl::Time first_join_ = absl::InfiniteFuture();
   absl::Time last_join_ = absl::InfiniteFuture();
+  bool has_past_ = false;  // some table is in use, reported or not
   std::optional<ReachablePlacement> reported_;
 };
 

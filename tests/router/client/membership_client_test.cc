@@ -11,40 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "core/mutex.h"
 #include "mesh/router/v1/membership_service.grpc.pb.h"
+#include "tests/router/client/watched.h"
 #include "tests/support/status_matchers.h"
 
 namespace mesh::router {
 namespace {
-
-constexpr absl::Duration kLimit = absl::Seconds(20);
-
-// Values that one thread waits for and others set.
-class Watched {
- public:
-  void Change(const std::function<void()>& change) {
-    {
-      const MutexLock lock(mutex_);
-      change();
-    }
-    changed_.NotifyAll();
-  }
-  bool Await(const std::function<bool()>& condition) {
-    const absl::Time limit = absl::Now() + kLimit;
-    const MutexLock lock(mutex_);
-    while (!condition()) {
-      const absl::Duration left = limit - absl::Now();
-      if (left <= absl::ZeroDuration()) return false;
-      changed_.WaitFor(mutex_, left);
-    }
-    return true;
-  }
-
- private:
-  Mutex mutex_;
-  CondVar changed_;
-};
 
 // A router that does as a test says: answers with `script` of each request.
 class FakeRouter final : public v1::MembershipService::CallbackService {
@@ -86,7 +58,8 @@ class FakeRouter final : public v1::MembershipService::CallbackService {
       WriteNext();
     }
     void OnWriteDone(bool ok) override {
-      if (ok) WriteNext();
+      if (!ok) return Finish(grpc::Status::CANCELLED);
+      WriteNext();
     }
     void OnDone() override { delete this; }
 
