@@ -63,7 +63,7 @@ ExpertDialerClient::~ExpertDialerClient() {
 
 void ExpertDialerClient::Dial(const ExpertPeer& peer,
                               ExpertDialer::Dialled done) {
-  auto channel = service::MakeChannel(peer.address, options_.channel);
+  const auto channel = ChannelTo(peer.address);
   if (!channel.ok()) {
     done(channel.status());
     return;
@@ -85,11 +85,23 @@ void ExpertDialerClient::Dial(const ExpertPeer& peer,
                                      });
 }
 
+absl::StatusOr<std::shared_ptr<grpc::Channel>> ExpertDialerClient::ChannelTo(
+    const std::string& address) {
+  const MutexLock lock(mutex_);
+  const auto found = channels_.find(address);
+  if (found != channels_.end()) return found->second;
+  ASSIGN_OR_RETURN(auto channel,
+                   service::MakeChannel(address, options_.channel));
+  channels_[address] = channel;
+  return channel;
+}
+
 void ExpertDialerClient::OnDone(Call* call, const absl::Status& status) {
-  const std::unique_ptr<Call> owned(call);
+  std::unique_ptr<Call> owned(call);
   call->done(status.ok() ? Check(*call) : absl::StatusOr<std::string>(status));
   const MutexLock lock(mutex_);
   calls_.erase(call);
+  owned = nullptr;
   changed_.NotifyAll();
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,6 +46,8 @@ class ExpertDialerClient {
 
  private:
   struct Call;
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> ChannelTo(
+      const std::string& address);
   void OnDone(Call* call, const absl::Status& status);
   absl::StatusOr<std::string> Check(const Call& call) const;
 
@@ -53,6 +57,10 @@ class ExpertDialerClient {
   CondVar changed_;
   absl::flat_hash_set<Call*> calls_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  // By address. Kept, so that none ends on a thread of gRPC's, which would then
+  // wait for itself.
+  absl::flat_hash_map<std::string, std::shared_ptr<grpc::Channel>> channels_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace mesh::attention

@@ -29,7 +29,8 @@ constexpr std::chrono::hours kAnswerLimit{1};
 // How soon Ctrl-C is noticed while nothing arrives.
 constexpr absl::Duration kInterruptPoll = absl::Milliseconds(50);
 
-// One call, shared by the thread that waits for it and gRPC's.
+// One call. The thread that waits for its outcome owns it: its context holds
+// the channel, which must not end on a thread of gRPC's.
 struct Call {
   grpc::ClientContext context;
   v1::GenerateRequest request;
@@ -41,9 +42,8 @@ struct Call {
 
 class CallReactor final : public grpc::ClientReadReactor<v1::GenerateResponse> {
  public:
-  static void Start(v1::InferenceService::Stub& stub,
-                    std::shared_ptr<Call> call) {
-    auto* reactor = new CallReactor(std::move(call));
+  static void Start(v1::InferenceService::Stub& stub, Call* call) {
+    auto* reactor = new CallReactor(call);
     stub.async()->Generate(&reactor->call_->context, &reactor->call_->request,
                            reactor);
     reactor->StartRead(&reactor->response_);
@@ -61,18 +61,18 @@ class CallReactor final : public grpc::ClientReadReactor<v1::GenerateResponse> {
   }
 
   void OnDone(const grpc::Status& status) override {
-    {
-      MutexLock lock(call_->mutex);
-      call_->outcome = service::FromGrpc(status);
-      call_->changed.NotifyOne();
-    }
+    Call* const call = call_;
+    absl::Status outcome = service::FromGrpc(status);
     delete this;
+    MutexLock lock(call->mutex);
+    call->outcome = std::move(outcome);
+    call->changed.NotifyOne();
   }
 
  private:
-  explicit CallReactor(std::shared_ptr<Call> call) : call_(std::move(call)) {}
+  explicit CallReactor(Call* call) : call_(call) {}
 
-  const std::shared_ptr<Call> call_;
+  Call* const call_;
   v1::GenerateResponse response_;
 };
 
@@ -184,10 +184,10 @@ absl::StatusOr<Answer> GatewayClient::Generate(
     const AnswerOptions& options,
     absl::FunctionRef<void(const gateway::TextDelta&)> emit,
     absl::FunctionRef<bool()> interrupted) {
-  const auto call = std::make_shared<Call>();
+  const auto call = std::make_unique<Call>();
   call->request = MakeRequest(messages, options);
   call->context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
-  CallReactor::Start(*state_->stub, call);
+  CallReactor::Start(*state_->stub, call.get());
 
   Answer answer;
   bool cancelled = false;

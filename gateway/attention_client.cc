@@ -37,7 +37,6 @@ absl::StatusOr<std::shared_ptr<AttentionClient>> AttentionClient::Connect(
   client->AddHold();  // given up by Release()
   {
     MutexLock lock(client->mutex_);
-    client->self_ = client;
     attn::ServeRequest hello;
     *hello.mutable_hello()->mutable_handshake() = service::MakeHandshake();
     *hello.mutable_hello()->mutable_node() = options.self;
@@ -158,15 +157,13 @@ void AttentionClient::HandleHello() {
     return;
   }
   is_ready_ = true;
-  std::shared_ptr<AttentionClient> self;
   {
     MutexLock lock(mutex_);
     silence_limit_ = options_.heartbeat_timeout;
     heartbeat_interval_ =
         std::min(hello->heartbeat_interval, options_.heartbeat_timeout / 4);
-    self = self_;
   }
-  status = delegate_.OnReady(self, *std::move(hello));
+  status = delegate_.OnReady(shared_from_this(), *std::move(hello));
   if (!status.ok()) Close(status);
 }
 
@@ -223,13 +220,9 @@ void AttentionClient::OnDone(const grpc::Status& status) {
                                   ? absl::UnavailableError("ended the stream")
                                   : service::FromGrpc(status));
   }
-  std::shared_ptr<AttentionClient> last;  // goes after the lock
-  {
-    MutexLock lock(mutex_);
-    last = std::move(self_);
-    done_ = true;
-    done_changed_.NotifyAll();
-  }
+  MutexLock lock(mutex_);
+  done_ = true;
+  done_changed_.NotifyAll();
 }
 
 bool AttentionClient::Done() const {

@@ -29,9 +29,11 @@ namespace mesh::gateway {
 // for longer than heartbeat_timeout is an end too; while the node has none of
 // our streams, both sides speak and wait four times as long.
 // Threads: thread-safe. The delegate is called on gRPC's threads and on that of
-// Tick(), never with a lock held. Keeps itself alive until Done().
+// Tick(), never with a lock held. Its owner keeps it until Done(): its channel
+// must not end on a thread of gRPC's, which would then wait for itself.
 class AttentionClient final
     : public NodeLink,
+      public std::enable_shared_from_this<AttentionClient>,
       private grpc::ClientBidiReactor<attention::v1::ServeRequest,
                                       attention::v1::ServeResponse> {
  public:
@@ -110,7 +112,6 @@ class AttentionClient final
 
   mutable Mutex mutex_;
   mutable CondVar done_changed_;
-  std::shared_ptr<AttentionClient> self_ ABSL_GUARDED_BY(mutex_);
   std::deque<attention::v1::ServeRequest> outgoing_ ABSL_GUARDED_BY(mutex_);
   size_t outgoing_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // The front of outgoing_ is being written.
