@@ -156,7 +156,7 @@ int main(int argc, char** argv) {
   std::printf("%s on %s kernels\n", options.model_dir.c_str(),
               std::string((*mesh)->Kernels().Name()).c_str());
   uint64_t request = 0;
-  mesh::ThreadPool pool(mesh::cli::NumThreads(0));
+  mesh::ThreadPool pool(mesh::NumThreads(0));
   const mesh::bench::Limits limits = mesh::bench::MeasureLimits(pool);
   mesh::bench::PrintLimits(limits, "in this run");
   mesh::BenchDecode(**mesh, limits, &request);
