@@ -53,12 +53,15 @@ function(mesh_test NAME)
   target_link_libraries(${NAME} PRIVATE mesh_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${NAME} PRIVATE MESH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              MESH_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  # Tests of many processes have the machine to themselves.
-  set(serial OFF)
-  if("processes" IN_LIST ARG_LABELS)
-    set(serial ON)
+  set(properties TIMEOUT 600)
+  if(ARG_LABELS)
+    list(APPEND properties LABELS "${ARG_LABELS}")
   endif()
-  gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}" RUN_SERIAL ${serial})
+  # Tests of many processes have the machine to themselves.
+  if("processes" IN_LIST ARG_LABELS)
+    list(APPEND properties RUN_SERIAL ON)
+  endif()
+  gtest_discover_tests(${NAME} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()
 
 # mesh_fuzz(NAME SRCS a_fuzz.cc CORPUS dir DEPS x ...): with MESH_FUZZ a libFuzzer binary;

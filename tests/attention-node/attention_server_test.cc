@@ -227,7 +227,7 @@ TEST_P(AttentionServerTest, DrainsAndSaysSo) {
   const auto gateway = Connect();
   gateway->Submit(SubmitOf(1, 100));
   ASSERT_TRUE(gateway->NextEvent()->has_step());
-  std::thread drain([&] { server_->Drain(absl::Seconds(20)); });
+  std::thread drain([&] { server_->Drain(absl::Minutes(1)); });
   EXPECT_EQ(ReadAll(*gateway).size() + 1, 100U);
   while (gateway->Next().has_value()) {
   }

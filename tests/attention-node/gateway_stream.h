@@ -16,12 +16,12 @@
 
 namespace mesh::attention {
 
-// A gateway's end of one stream, as plain as can be; ends after twenty seconds.
+// A gateway's end of one stream, as plain as can be; ends after a minute.
 class GatewayStream {
  public:
   explicit GatewayStream(v1::AttentionService::Stub& stub) {
     context_.set_deadline(std::chrono::system_clock::now() +
-                          std::chrono::seconds(20));
+                          std::chrono::minutes(1));
     stream_ = stub.Serve(&context_);
   }
 
@@ -55,10 +55,13 @@ class GatewayStream {
     if (!stream_->Read(&response)) return std::nullopt;
     return response;
   }
-  // As above, without heartbeats.
+  // As above, without heartbeats, which it answers.
   std::optional<v1::ServeResponse> NextEvent() {
     std::optional<v1::ServeResponse> next = Next();
-    while (next.has_value() && next->has_heartbeat()) next = Next();
+    while (next.has_value() && next->has_heartbeat()) {
+      Heartbeat();
+      next = Next();
+    }
     return next;
   }
   absl::Status Finish() {
