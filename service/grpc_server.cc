@@ -7,12 +7,14 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/check.h"
 #include "core/mutex.h"
 #include "core/status_macros.h"
 #include "service/host_port.h"
@@ -26,6 +28,8 @@ constexpr int kKeepaliveMs = 10000;
 constexpr int kKeepaliveTimeoutMs = 5000;
 constexpr int kLeastPingIntervalMs = 5000;  // a client's keepalive is 10 s
 constexpr int kMaxMetadataBytes = 16 << 10;
+// Of a stream of an external connection, where gRPC does not measure.
+constexpr int kExternalWindowBytes = 256 << 10;
 constexpr size_t kMaxMemoryBytes = size_t{1} << 30;
 // Only reflection is served by threads that wait; our services use callbacks.
 constexpr int kMaxSyncThreads = 8;
@@ -79,6 +83,47 @@ void SetConnections(grpc::ServerBuilder* builder) {
       kLeastPingIntervalMs);
 }
 
+// Without measuring the bandwidth gRPC keeps frames at 16 KiB, and sends no
+// pings whose answers somebody in between would have to tell from a flood.
+void SetExternalConnections(grpc::ServerBuilder* builder) {
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                              kExternalWindowBytes);
+}
+
+// gRPC leaks the descriptor of a connection that comes after the shutdown.
+class ExternalConnections final : public ConnectionAcceptor {
+ public:
+  explicit ExternalConnections(grpc::ServerBuilder& builder)
+      : acceptor_(builder.experimental().AddExternalConnectionAcceptor(
+            grpc::ServerBuilder::experimental_type::ExternalConnectionType::
+                FROM_FD,
+            grpc::InsecureServerCredentials())) {}
+
+  void Take(int fd) override {
+    const MutexLock lock(mutex_);
+    if (closed_) {
+      close(fd);
+      return;
+    }
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+        connection;
+    connection.fd = fd;
+    acceptor_->HandleNewConnection(&connection);
+  }
+
+  void Close() {
+    const MutexLock lock(mutex_);
+    closed_ = true;
+  }
+
+ private:
+  Mutex mutex_;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  const std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>
+      acceptor_;
+};
+
 // host:port with the port that was taken; a unix: address as it is.
 absl::StatusOr<std::string> RealAddress(const std::string& listen, int port) {
   if (absl::StartsWith(listen, "unix:")) return listen;
@@ -87,26 +132,27 @@ absl::StatusOr<std::string> RealAddress(const std::string& listen, int port) {
   return address.ToString();
 }
 
-// A port of 0 to advertise is the one that was taken.
-absl::StatusOr<std::string> Advertised(const ListenOptions& listen,
-                                       const std::string& address, int port) {
-  if (listen.advertise.empty()) return address;
-  ASSIGN_OR_RETURN(const HostPort advertise, ParseHostPort(listen.advertise));
-  if (advertise.port != 0) return listen.advertise;
-  return HostPort{advertise.host, port}.ToString();
-}
-
 }  // namespace
 
 struct GrpcServer::State {
+  // Takes its part in the builder, or listens there.
+  absl::Status Listen(const Options& options, grpc::ServerBuilder* builder);
+
+  std::unique_ptr<ExternalConnections> external;
+  int port = 0;
   std::unique_ptr<grpc::Server> server;
   std::vector<std::string> readiness_names;
   Mutex mutex;
   bool shut_down ABSL_GUARDED_BY(mutex) = false;
 };
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const Options& options) {
+absl::Status GrpcServer::State::Listen(const Options& options,
+                                       grpc::ServerBuilder* builder) {
+  if (options.external_connections) {
+    SetExternalConnections(builder);
+    external = std::make_unique<ExternalConnections>(*builder);
+    return absl::OkStatus();
+  }
   RETURN_IF_ERROR(CheckListen(options.listen));
   RETURN_IF_ERROR(CheckTls(options.listen.tls));
   const std::string& listen = options.listen.listen;
@@ -114,16 +160,22 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     RETURN_IF_ERROR(CheckBindable(*address, "--listen"));
   }
   ASSIGN_OR_RETURN(const auto credentials, Credentials(options.listen.tls));
+  builder->AddListeningPort(listen, credentials, &port);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const Options& options) {
+  const std::string& listen = options.listen.listen;
   EnableHealthAndReflection();
   grpc::ServerBuilder builder;
   SetLimits(options, &builder);
   SetConnections(&builder);
-  int port = 0;
-  builder.AddListeningPort(listen, credentials, &port);
+  auto state = std::make_unique<State>();
+  RETURN_IF_ERROR(state->Listen(options, &builder));
   for (grpc::Service* service : options.services) {
     builder.RegisterService(service);
   }
-  auto state = std::make_unique<State>();
   state->server = builder.BuildAndStart();
   if (state->server == nullptr) {
     return absl::UnavailableError(
@@ -138,9 +190,11 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   server->SetReady(false);
   server->state_->server->GetHealthCheckService()->SetServingStatus(kLiveness,
                                                                     true);
+  if (options.external_connections) return server;
+  const int port = server->state_->port;
   ASSIGN_OR_RETURN(server->address_, RealAddress(listen, port));
-  ASSIGN_OR_RETURN(server->advertised_,
-                   Advertised(options.listen, server->address_, port));
+  ASSIGN_OR_RETURN(server->advertised_, service::AdvertisedAddress(
+                                            options.listen, server->address_));
   return server;
 }
 
@@ -148,6 +202,11 @@ GrpcServer::GrpcServer(std::unique_ptr<State> state)
     : state_(std::move(state)) {}
 
 GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
+
+ConnectionAcceptor& GrpcServer::Connections() {
+  MESH_CHECK(state_->external != nullptr);
+  return *state_->external;
+}
 
 void GrpcServer::SetReady(bool ready) {
   grpc::HealthCheckServiceInterface* health =
@@ -164,6 +223,7 @@ void GrpcServer::Shutdown(absl::Duration grace) {
     state_->shut_down = true;
   }
   SetReady(false);
+  if (state_->external != nullptr) state_->external->Close();
   state_->server->Shutdown(std::chrono::system_clock::now() +
                            absl::ToChronoMilliseconds(grace));
   state_->server->Wait();

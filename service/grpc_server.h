@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "service/connection_acceptor.h"
 #include "service/listen_options.h"
 
 namespace grpc {
@@ -27,6 +28,9 @@ class GrpcServer {
     std::vector<std::string> service_names;  // full names, for health
     int max_message_bytes = 16 << 20;
     int max_concurrent_streams = 10000;  // of one connection
+    // No port of its own: connections come through Connections(), in plaintext.
+    // Of `listen` nothing is used, and the addresses are empty.
+    bool external_connections = false;
   };
 
   // Errors: those of CheckListen and CheckTls; kAlreadyExists if the port is
@@ -39,6 +43,9 @@ class GrpcServer {
   const std::string& Address() const { return address_; }
   // What others connect to.
   const std::string& AdvertisedAddress() const { return advertised_; }
+
+  // Valid as long as the server. REQUIRES: external_connections.
+  ConnectionAcceptor& Connections();
 
   void SetReady(bool ready);
   // Refuses new calls, lets running ones end, cancels those left after `grace`.

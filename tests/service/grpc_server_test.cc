@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "service/grpc_server.h"
 
+#include <grpcpp/create_channel_posix.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -148,6 +151,36 @@ TEST_F(GrpcServerTest, ServesOnUnixSockets) {
   const auto channel = MakeChannel((*server)->Address(), {});
   ASSERT_OK(channel);
   EXPECT_OK(CallRaw(*channel, kGuardedCall, ""));
+}
+
+class ExternalConnections : public ::testing::Test {
+ protected:
+  ExternalConnections() {
+    GrpcServer::Options options;
+    options.services = {&service_};
+    options.external_connections = true;
+    server_ = GrpcServer::Start(options).value();
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends_), 0);
+  }
+
+  GuardedService service_;
+  std::unique_ptr<GrpcServer> server_;
+  int ends_[2] = {-1, -1};
+};
+
+TEST_F(ExternalConnections, AreServed) {
+  EXPECT_EQ(server_->Address(), "");
+  server_->Connections().Take(ends_[0]);
+  const auto channel = grpc::CreateInsecureChannelFromFd("server", ends_[1]);
+  EXPECT_OK(CallRaw(channel, kGuardedCall, ""));
+}
+
+TEST_F(ExternalConnections, AreClosedAfterTheShutdown) {
+  server_->Shutdown(absl::ZeroDuration());
+  server_->Connections().Take(ends_[0]);
+  char byte = 0;
+  EXPECT_EQ(read(ends_[1], &byte, 1), 0);
+  close(ends_[1]);
 }
 
 TEST(GrpcChannel, PlaintextBeyondLoopbackIsRefused) {
