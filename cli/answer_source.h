@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "attention-node/transcript.h"
 #include "gateway/chat_template.h"
-#include "gateway/text_stream.h"
 
 namespace mesh::cli {
 
@@ -35,6 +34,13 @@ struct Answer {
   int num_tokens = 0;  // emitted
 };
 
+// What comes next of an answer.
+struct AnswerPiece {
+  std::string reasoning;
+  std::string text;
+  int num_tokens = 0;  // emitted since the piece before; perhaps without text
+};
+
 // Where `ask` and `chat` get their answers. Owned by one thread.
 class AnswerSource {
  public:
@@ -49,7 +55,7 @@ class AnswerSource {
   virtual absl::StatusOr<Answer> Generate(
       std::span<const gateway::ChatMessage> messages,
       const AnswerOptions& options,
-      absl::FunctionRef<void(const gateway::TextDelta&)> emit,
+      absl::FunctionRef<void(const AnswerPiece&)> emit,
       absl::FunctionRef<bool()> interrupted) = 0;
 };
 

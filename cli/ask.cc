@@ -49,13 +49,13 @@ absl::Status RunAsk(const AskOptions& options, Console& console) {
   }
   messages.push_back({gateway::Role::kUser, question, ""});
   const ScopedInterrupt interrupt;
-  TextPrinter printer(console);
-  ASSIGN_OR_RETURN(
-      const Answer answer,
-      source->Generate(
-          messages, options.generate.answer,
-          [&](const gateway::TextDelta& delta) { printer.Print(delta); },
-          [&] { return interrupt.Noted(); }));
+  const RealClock clock;
+  TextPrinter printer(ThinkingView::kShow, clock, console);
+  ASSIGN_OR_RETURN(const Answer answer,
+                   source->Generate(
+                       messages, options.generate.answer,
+                       [&](const AnswerPiece& piece) { printer.Print(piece); },
+                       [&] { return interrupt.Noted(); }));
   console.Answer("\n");
   if (answer.reason == attention::FinishReason::kCancelled) {
     return absl::CancelledError("interrupted");

@@ -1,73 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/chat.h"
 
-#include <iostream>
+#include <unistd.h>
+
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "cli/chat_session.h"
 #include "cli/interrupt.h"
+#include "cli/line_reader.h"
 #include "cli/open_answer_source.h"
-#include "cli/text_printer.h"
+#include "core/clock.h"
 #include "core/status_macros.h"
 
 namespace mesh::cli {
-namespace {
-
-using Messages = std::vector<gateway::ChatMessage>;
-
-Messages NewConversation(const GenerateOptions& options) {
-  Messages messages;
-  if (!options.system.empty()) {
-    messages.push_back({gateway::Role::kSystem, options.system, ""});
-  }
-  return messages;
-}
-
-// One turn: the user's line, and the answer if there was one.
-void TakeTurn(const std::string& line, const AnswerOptions& options,
-              AnswerSource& source, Console& console, Messages* messages) {
-  messages->push_back({gateway::Role::kUser, line, ""});
-  const ScopedInterrupt interrupt;
-  TextPrinter printer(console);
-  auto answer = source.Generate(
-      *messages, options,
-      [&](const gateway::TextDelta& delta) { printer.Print(delta); },
-      [&] { return interrupt.Noted(); });
-  if (!answer.ok()) {
-    console.Note(absl::StrCat("expertmesh: ", answer.status().message()));
-    messages->pop_back();
-    return;
-  }
-  console.Answer("\n");
-  if (answer->reason == attention::FinishReason::kCancelled) {
-    console.Note("(stopped)");
-  } else if (answer->reason == attention::FinishReason::kLength) {
-    console.Note("(cut off: no room is left in the context; /new begins anew)");
-  }
-  messages->push_back({gateway::Role::kAssistant, std::move(answer->text),
-                       std::move(answer->reasoning)});
-}
-
-}  // namespace
 
 absl::Status RunChat(const GenerateOptions& options, Console& console) {
   ASSIGN_OR_RETURN(const auto source, OpenAnswerSource(options, console));
-  console.Note(absl::StrCat(source->Description(),
-                            ". /new forgets, /exit or Ctrl-D ends."));
-  Messages messages = NewConversation(options);
-  std::string line;
+  console.Note(
+      absl::StrCat(source->Description(),
+                   ". /help lists the commands, /exit or Ctrl-D ends."));
+  const RealClock clock;
+  ChatSession session(options.system, options.answer, *source, console, clock);
+  ScopedInterrupt interrupt;
+  LineReader reader(STDIN_FILENO);
+  const auto interrupted = [&] { return interrupt.Noted(); };
+  bool once_more_ends = false;
+  std::string message;
   while (true) {
     if (console.InputIsTerminal()) console.Prompt();
-    if (!std::getline(std::cin, line) || line == "/exit") break;
-    if (line.empty()) continue;
-    if (line == "/new") {
-      messages = NewConversation(options);
-    } else {
-      TakeTurn(line, options.answer, *source, console, &messages);
+    const LineReader::Outcome outcome =
+        reader.Read(interrupted, LooksLikeChatCommand, &message);
+    if (outcome == LineReader::Outcome::kEnd) break;
+    if (outcome == LineReader::Outcome::kInterrupted) {
+      if (once_more_ends) break;
+      console.Note("");
+      console.Aside("Ctrl-C once more ends, and so does Ctrl-D");
+      interrupt.Forget();
+      once_more_ends = true;
+      continue;
     }
+    once_more_ends = false;
+    if (message.empty()) continue;
+    if (!session.Take(message, interrupted)) break;
+    once_more_ends = interrupt.Noted();
+    interrupt.Forget();
   }
+  // The shell's prompt begins a line.
+  if (console.InputIsTerminal()) console.Note("");
   return absl::OkStatus();
 }
 

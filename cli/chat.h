@@ -7,9 +7,9 @@
 
 namespace mesh::cli {
 
-// A conversation, a line a turn, until the end of input or "/exit". "/new"
-// forgets what was said. Ctrl-C stops an answer and not the program. An error
-// of one turn is shown and the turn forgotten.
+// A conversation: what is typed, line by line, to the model and what begins
+// with a slash to the program, until the end of input, "/exit", or two Ctrl-C
+// in a row, of which the first may have stopped an answer.
 absl::Status RunChat(const GenerateOptions& options, Console& console);
 
 }  // namespace mesh::cli

@@ -21,4 +21,6 @@ ScopedInterrupt::~ScopedInterrupt() { std::signal(SIGINT, SIG_DFL); }
 
 bool ScopedInterrupt::Noted() const { return interrupted != 0; }
 
+void ScopedInterrupt::Forget() { interrupted = 0; }
+
 }  // namespace mesh::cli

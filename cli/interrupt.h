@@ -13,6 +13,7 @@ class ScopedInterrupt {
   ScopedInterrupt& operator=(const ScopedInterrupt&) = delete;
 
   bool Noted() const;
+  void Forget();
 };
 
 }  // namespace mesh::cli

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "attention-node/token_sink.h"
 #include "core/status_macros.h"
+#include "gateway/text_stream.h"
 
 namespace mesh::cli {
 namespace {
@@ -60,9 +61,11 @@ attention::SamplingParams Sampling(const model::GenerationConfig& recommended,
   return sampling;
 }
 
-void Append(const gateway::TextDelta& delta, Answer* answer) {
+AnswerPiece Append(gateway::TextDelta delta, int num_tokens, Answer* answer) {
   answer->reasoning += delta.reasoning;
   answer->text += delta.answer;
+  answer->num_tokens += num_tokens;
+  return {std::move(delta.reasoning), std::move(delta.answer), num_tokens};
 }
 
 }  // namespace
@@ -124,7 +127,7 @@ absl::StatusOr<attention::Transcript> TextGenerator::MakeTranscript(
 absl::StatusOr<Answer> TextGenerator::Generate(
     std::span<const gateway::ChatMessage> messages,
     const AnswerOptions& options,
-    absl::FunctionRef<void(const gateway::TextDelta&)> emit,
+    absl::FunctionRef<void(const AnswerPiece&)> emit,
     absl::FunctionRef<bool()> interrupted) {
   const gateway::RenderedPrompt rendered = text_model_.chat_template.Render(
       messages, {.thinking = !options.no_thinking});
@@ -148,17 +151,13 @@ absl::StatusOr<Answer> TextGenerator::Generate(
     more = mesh_->Engine().Step();
     for (const TokenId token : sink->TakeTokens()) {
       if (stopped) continue;
-      ++result.num_tokens;
-      const gateway::TextDelta delta = text.Push(token);
-      Append(delta, &result);
-      emit(delta);
+      gateway::TextDelta delta = text.Push(token);
       stopped = delta.stopped;
+      emit(Append(std::move(delta), 1, &result));
     }
     if (stopped || interrupted()) mesh_->Engine().Cancel(request, 0);
   }
-  const gateway::TextDelta rest = text.Finish();
-  Append(rest, &result);
-  emit(rest);
+  emit(Append(text.Finish(), 0, &result));
   result.reason =
       stopped ? attention::FinishReason::kStop : sink->Reason().value();
   if (result.reason == attention::FinishReason::kFailed) {

@@ -13,7 +13,6 @@
 #include "cli/answer_source.h"
 #include "cli/embedded_mesh.h"
 #include "gateway/chat_template.h"
-#include "gateway/text_stream.h"
 #include "gateway/tokenizer.h"
 
 namespace mesh::cli {
@@ -44,7 +43,7 @@ class TextGenerator final : public AnswerSource {
   absl::StatusOr<Answer> Generate(
       std::span<const gateway::ChatMessage> messages,
       const AnswerOptions& options,
-      absl::FunctionRef<void(const gateway::TextDelta&)> emit,
+      absl::FunctionRef<void(const AnswerPiece&)> emit,
       absl::FunctionRef<bool()> interrupted) override;
 
  private:

@@ -1,28 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+
+#include "absl/time/time.h"
+#include "cli/answer_source.h"
 #include "cli/console.h"
-#include "gateway/text_stream.h"
+#include "core/clock.h"
 
 namespace mesh::cli {
 
-// Shows an answer as it comes: thoughts, an empty line, the answer.
+// What is shown of thoughts: all, nothing, or a line that counts.
+enum class ThinkingView { kShow, kHide, kFold };
+
+// Shows an answer as it comes: thoughts, an empty line, the answer. Owned by
+// one thread.
 class TextPrinter {
  public:
-  explicit TextPrinter(Console& console) : console_(console) {}
+  // `clock` and `console` outlive the printer.
+  TextPrinter(ThinkingView view, const Clock& clock, Console& console);
 
-  void Print(const gateway::TextDelta& delta) {
-    console_.Thinking(delta.reasoning);
-    thought_ = thought_ || !delta.reasoning.empty();
-    if (delta.answer.empty()) return;
-    if (thought_) console_.Thinking("\n\n");
-    thought_ = false;
-    console_.Answer(delta.answer);
-  }
+  void Print(const AnswerPiece& piece);
+  // While nothing comes: the line that counts goes on.
+  void Tick();
+  // After the last piece, whatever ended the answer.
+  void Finish();
 
  private:
+  std::string Fold() const;
+  void EndThinking();
+
+  const ThinkingView view_;
+  const Clock& clock_;
   Console& console_;
-  bool thought_ = false;  // since the answer's last text
+  bool thinks_ = false;  // since the answer's last text
+  int num_tokens_ = 0;   // of the thought
+  absl::Time began_;     // the answer's tokens, or the thought
+  std::string shown_;    // the line that counts
 };
 
 }  // namespace mesh::cli

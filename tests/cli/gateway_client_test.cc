@@ -114,8 +114,8 @@ class GatewayClientTest : public testing::Test {
         {gateway::Role::kUser, "three", ""}};
     return Connect()->Generate(
         messages, options,
-        [&](const gateway::TextDelta& delta) {
-          seen_ += "[" + delta.reasoning + "|" + delta.answer + "]";
+        [&](const AnswerPiece& piece) {
+          seen_ += "[" + piece.reasoning + "|" + piece.text + "]";
         },
         [&] { return interrupted_.load(); });
   }

@@ -59,7 +59,7 @@ std::string Ask(AnswerSource& source) {
   const std::vector<gateway::ChatMessage> messages = {
       {gateway::Role::kUser, "How many \"r\"s in strawberry?", ""}};
   const auto answer = source.Generate(
-      messages, greedy, [](const gateway::TextDelta&) {}, [] { return false; });
+      messages, greedy, [](const AnswerPiece&) {}, [] { return false; });
   EXPECT_TRUE(answer.ok()) << answer.status();
   return answer.ok() ? answer->reasoning + "|" + answer->text : "";
 }
