@@ -176,8 +176,9 @@ absl::Status AttentionServer::OpenDataPlane() {
 }
 
 absl::Status AttentionServer::Listen() {
-  connections_ = std::make_unique<GatewayConnections>(
-      GatewayConnection::Options(), clock_);
+  GatewayConnection::Options connections;
+  connections.max_streams = options_.max_running;
+  connections_ = std::make_unique<GatewayConnections>(connections, clock_);
   service_ = std::make_unique<AttentionService>(
       AttentionService::Parts{.connections = *connections_,
                               .links = *links_,

@@ -46,6 +46,7 @@ class GatewayConnection
     int64_t max_waiting_entries = 200'000;
     absl::Duration heartbeat_interval = absl::Milliseconds(250);
     absl::Duration silence_limit = absl::Seconds(5);
+    int max_streams = 64;  // that the engine runs; what gateways are told
   };
   struct Heartbeat {
     uint64_t sequence = 0;

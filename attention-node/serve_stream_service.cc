@@ -128,6 +128,8 @@ void ServeStream::FillHello(v1::AttentionHello* hello) const {
   hello->set_heartbeat_interval_ms(
       static_cast<uint32_t>(absl::ToInt64Milliseconds(
           parts_.connections.ConnectionOptions().heartbeat_interval)));
+  hello->set_max_streams(static_cast<uint32_t>(
+      parts_.connections.ConnectionOptions().max_streams));
 }
 
 bool ServeStream::FillNext() {

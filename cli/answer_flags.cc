@@ -35,6 +35,7 @@ std::vector<CLI::Option*> AddGenerateFlags(CLI::App& app,
       std::string("host:port of a mesh's gateway; without it and --model: ") +
           kDefaultGateway + " if one is there, else this process");
   AddTrustFlags(app, &options->gateway);
+  AddKeyFlag(app, &options->gateway.api_key_file);
   app.add_option("--system", options->system, "system message");
   AddSamplingFlags(app, &options->answer);
 

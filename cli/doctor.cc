@@ -66,7 +66,8 @@ absl::Status RunDoctor(const DoctorOptions& options, Console& console) {
     ASSIGN_OR_RETURN(facts.placement, router->GetPlacement());
   }
   AskNodes(options, console, &facts);
-  facts.gateway = AskGateway({options.gateway_address, options.router.channel});
+  facts.gateway = AskGateway(
+      {options.gateway_address, options.router.channel, options.api_key_file});
   LookAtMachine(options.router.channel.tls, &facts);
 
   console.Answer(FactsText(facts));

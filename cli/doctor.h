@@ -12,6 +12,7 @@ namespace mesh::cli {
 struct DoctorOptions {
   MeshTarget router;            // its channel options serve for all processes
   std::string gateway_address;  // host:port
+  std::string api_key_file;     // of the gateway; empty: no key
 };
 
 // Asks every process of a mesh, measures the links, and prints what it found

@@ -11,9 +11,11 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "cli/connect_client.h"
+#include "core/file.h"
 #include "core/mutex.h"
 #include "core/status_macros.h"
 #include "mesh/gateway/v1/inference_service.grpc.pb.h"
@@ -28,6 +30,7 @@ namespace v1 = gateway::v1;
 constexpr std::chrono::hours kAnswerLimit{1};
 // How soon Ctrl-C is noticed while nothing arrives.
 constexpr absl::Duration kInterruptPoll = absl::Milliseconds(50);
+constexpr size_t kMaxKeyBytes = 4096;
 
 // One call. The thread that waits for its outcome owns it: its context holds
 // the channel, which must not end on a thread of gRPC's.
@@ -120,28 +123,43 @@ attention::FinishReason ReasonOf(v1::FinishReason reason) {
   }
 }
 
-// Adds an event to the answer; returns what it adds to the text.
-gateway::TextDelta Apply(v1::GenerateResponse event, Answer* answer) {
-  gateway::TextDelta delta;
+// Adds an event to the answer; returns what it adds.
+AnswerPiece Apply(v1::GenerateResponse event, Answer* answer) {
+  AnswerPiece piece;
   if (event.has_delta()) {
-    delta.reasoning =
-        std::move(*event.mutable_delta()->mutable_reasoning_text());
-    delta.answer = std::move(*event.mutable_delta()->mutable_text());
-    answer->reasoning += delta.reasoning;
-    answer->text += delta.answer;
+    v1::Delta& delta = *event.mutable_delta();
+    piece.reasoning = std::move(*delta.mutable_reasoning_text());
+    piece.text = std::move(*delta.mutable_text());
+    piece.num_tokens = delta.tokens_size();
+    answer->reasoning += piece.reasoning;
+    answer->text += piece.text;
+    answer->num_tokens += piece.num_tokens;
   } else if (event.has_completed()) {
     answer->reason = ReasonOf(event.completed().finish_reason());
     const v1::Usage& usage = event.completed().usage();
     answer->num_prompt_tokens = static_cast<int>(usage.prompt_tokens());
     answer->num_tokens = static_cast<int>(usage.completion_tokens());
   }
-  return delta;
+  return piece;
+}
+
+absl::StatusOr<std::string> AuthorizationOf(const MeshTarget& target) {
+  if (target.api_key_file.empty()) return std::string();
+  ASSIGN_OR_RETURN(const std::string key,
+                   ReadFile(target.api_key_file, kMaxKeyBytes));
+  return absl::StrCat("Bearer ", absl::StripAsciiWhitespace(key));
+}
+
+void Authorize(const std::string& authorization, grpc::ClientContext* context) {
+  if (authorization.empty()) return;
+  context->AddMetadata("authorization", authorization);
 }
 
 }  // namespace
 
 struct GatewayClient::State {
   std::unique_ptr<v1::InferenceService::Stub> stub;
+  std::string authorization;  // of every call; empty: none
 };
 
 GatewayClient::GatewayClient(std::unique_ptr<State> state)
@@ -155,12 +173,19 @@ absl::StatusOr<std::unique_ptr<GatewayClient>> GatewayClient::Connect(
                    cli::Connect(target, limit));
   auto state = std::make_unique<State>();
   state->stub = v1::InferenceService::NewStub(channel);
+  ASSIGN_OR_RETURN(state->authorization, AuthorizationOf(target));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() +
                        absl::ToChronoMilliseconds(limit));
+  Authorize(state->authorization, &context);
   v1::ListModelsResponse models;
   const absl::Status listed = service::FromGrpc(
       state->stub->ListModels(&context, v1::ListModelsRequest(), &models));
+  if (absl::IsUnauthenticated(listed)) {
+    return absl::UnauthenticatedError(
+        absl::StrCat("the gateway at ", target.address, " wants an API key: ",
+                     listed.message(), "; name its file with --api-key-file"));
+  }
   if (!listed.ok() || models.models().empty()) {
     return absl::UnavailableError(absl::StrCat(
         "what answers at ", target.address, " is not a gateway that is ready",
@@ -182,11 +207,12 @@ std::string GatewayClient::Description() const {
 absl::StatusOr<Answer> GatewayClient::Generate(
     std::span<const gateway::ChatMessage> messages,
     const AnswerOptions& options,
-    absl::FunctionRef<void(const gateway::TextDelta&)> emit,
+    absl::FunctionRef<void(const AnswerPiece&)> emit,
     absl::FunctionRef<bool()> interrupted) {
   const auto call = std::make_unique<Call>();
   call->request = MakeRequest(messages, options);
   call->context.set_deadline(std::chrono::system_clock::now() + kAnswerLimit);
+  Authorize(state_->authorization, &call->context);
   CallReactor::Start(*state_->stub, call.get());
 
   Answer answer;

@@ -36,7 +36,7 @@ class GatewayClient final : public AnswerSource {
   absl::StatusOr<Answer> Generate(
       std::span<const gateway::ChatMessage> messages,
       const AnswerOptions& options,
-      absl::FunctionRef<void(const gateway::TextDelta&)> emit,
+      absl::FunctionRef<void(const AnswerPiece&)> emit,
       absl::FunctionRef<bool()> interrupted) override;
 
  private:

@@ -2,6 +2,7 @@
 // The face for people. This file knows flags and exit codes, nothing else; it
 // is built with exceptions, which its flag library throws.
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "cli/answer_flags.h"
 #include "cli/command_flags.h"
 #include "cli/console.h"
+#include "cli/keygen_flags.h"
 #include "cli/mesh_flags.h"
 #include "cli/model_flags.h"
 #include "service/exit_code.h"
@@ -19,9 +21,18 @@ namespace {
 
 constexpr int kBadFlags = 78;
 
+// https://no-color.org, and terminals that know no escape codes.
+bool WantsStyle() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* terminal = std::getenv("TERM");
+  return (no_color == nullptr || *no_color == '\0') &&
+         (terminal == nullptr || std::string(terminal) != "dumb");
+}
+
 int Main(int argc, char** argv) {
-  Console console;
+  Console console(WantsStyle());
   AnswerCommandOptions answer;
+  KeygenOptions keygen;
   MeshCommandOptions mesh;
   ModelCommandOptions model;
   Command command;
@@ -31,6 +42,7 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string(service::Version()));
   AddAnswerCommands(app, &answer, console, &command);
   AddMeshCommands(app, &mesh, console, &command);
+  AddKeygenCommand(app, &keygen, console, &command);
   AddModelCommands(app, &model, console, &command);
   try {
     app.parse(argc, argv);

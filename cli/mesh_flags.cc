@@ -69,6 +69,7 @@ void AddDoctor(CLI::App& app, DoctorOptions* options, Console& console,
                   "host:port of the mesh's gateway")
       ->capture_default_str();
   AddTrustFlags(*sub, &options->router);
+  AddKeyFlag(*sub, &options->api_key_file);
   sub->callback([=, &console] {
     *command = [=, &console] { return RunDoctor(*options, console); };
   });
@@ -115,6 +116,11 @@ void AddTrustFlags(CLI::App& app, MeshTarget* target) {
   app.add_option("--tls-key", channel.tls.key_file, "its key");
   AddSwitch(app, "--insecure-lab", &channel.insecure_lab,
             "plaintext beyond this machine");
+}
+
+void AddKeyFlag(CLI::App& app, std::string* api_key_file) {
+  app.add_option("--api-key-file", *api_key_file,
+                 "file with your API key, for a gateway that wants one");
 }
 
 void AddMeshCommands(CLI::App& app, MeshCommandOptions* options,

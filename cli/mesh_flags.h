@@ -13,6 +13,7 @@ namespace mesh::cli {
 // --tls-ca, --tls-cert, --tls-key and --insecure-lab: how a mesh's processes
 // are trusted.
 void AddTrustFlags(CLI::App& app, MeshTarget* target);
+void AddKeyFlag(CLI::App& app, std::string* api_key_file);
 
 struct MeshCommandOptions {
   StatusOptions status;

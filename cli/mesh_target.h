@@ -15,6 +15,7 @@ inline constexpr char kDefaultRouter[] = "127.0.0.1:9401";
 struct MeshTarget {
   std::string address;  // host:port of its gRPC services
   service::ChannelOptions channel;
+  std::string api_key_file = {};  // of a gateway that wants keys; empty: none
 };
 
 }  // namespace mesh::cli

@@ -46,9 +46,9 @@ absl::Status RunServe(const ServedMesh::Options& options, Console& console) {
                    ServedMesh::Start(options, [&](const absl::Status& s) {
                      failure.Set(s);
                    }));
-  console.Note(absl::StrCat("gateway at ", mesh->GatewayAddress(),
-                            ", router at ", mesh->RouterAddress(),
-                            "; Ctrl-C ends the mesh"));
+  console.Note(absl::StrCat("gateway at ", mesh->GatewayAddress(), ", HTTP at ",
+                            mesh->HttpAddress(), ", router at ",
+                            mesh->RouterAddress(), "; Ctrl-C ends the mesh"));
   shutdown.Wait();
   RETURN_IF_ERROR(failure.Get());
   mesh->Drain(kDrainLimit);

@@ -16,6 +16,7 @@ namespace {
 
 // How deploy/up lays out ports above its base; metrics are above each.
 constexpr int kRouterOffset = 1;
+constexpr int kHttpOffset = 2;  // of the gateway's
 constexpr int kAttentionOffset = 10;
 constexpr int kExpertOffset = 100;
 constexpr int kMetricsOffset = 1000;
@@ -163,6 +164,10 @@ absl::Status ServedMesh::StartAttention(const Options& options, Roles& roles) {
 absl::Status ServedMesh::StartGateway(const Options& options, Roles& roles) {
   roles.gateway.name = "gateway-0";
   ListenAt(options.port, 0, &roles.gateway.listen);
+  if (roles.gateway.http_listen.empty()) {
+    roles.gateway.http_listen = absl::StrCat(
+        "127.0.0.1:", options.port == 0 ? 0 : options.port + kHttpOffset);
+  }
   ASSIGN_OR_RETURN(const service::Logger* logger,
                    AddLogger(options, "gateway", roles.gateway.name));
   ASSIGN_OR_RETURN(gateway_,

@@ -46,6 +46,7 @@ class ServedMesh {
       std::function<void(const absl::Status&)> on_failure);
 
   const std::string& GatewayAddress() const { return gateway_->Address(); }
+  std::string HttpAddress() const { return gateway_->HttpAddress(); }
   const std::string& RouterAddress() const { return router_->Address(); }
 
   // Takes no more requests and lets running ones end, at most for `limit`.

@@ -35,6 +35,9 @@ size_t AnswerDelta::NumBytes() const {
 void AnswerDelta::Append(AnswerDelta delta) {
   text += delta.text;
   reasoning += delta.reasoning;
+  if (delta.num_thought_tokens > 0) {
+    num_thought_tokens = tokens.size() + delta.num_thought_tokens;
+  }
   MoveAppend(std::move(delta.tokens), &tokens);
   MoveAppend(std::move(delta.prompt_tokens), &prompt_tokens);
 }
@@ -70,7 +73,10 @@ AnswerDelta AnswerStream::Push(StreamResult result) {
     delta.tokens.push_back(std::move(token));
     if (!text_) continue;
     Add(text_->Push(id), &delta);
-    if (in_reasoning_ && !in_answer_) ++num_reasoning_tokens_;
+    if (in_reasoning_ && !in_answer_) {
+      ++num_reasoning_tokens_;
+      delta.num_thought_tokens = delta.tokens.size();
+    }
     if (id == end_think_id_) in_reasoning_ = false;
   }
   return delta;

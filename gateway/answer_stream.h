@@ -19,6 +19,7 @@ struct AnswerDelta {
   std::string text;
   std::string reasoning;
   std::vector<EmittedToken> tokens;
+  size_t num_thought_tokens = 0;  // the first of `tokens` are of the thinking
   std::vector<PromptLogprob> prompt_tokens;
 
   bool Empty() const {

@@ -44,6 +44,7 @@ struct NodeHello {
   int max_positions = 0;
   std::vector<uint32_t> routing_tables;  // at least one
   absl::Duration heartbeat_interval;
+  int max_streams = 0;  // that run there at the same time
 
   bool Serves(const ModelIdentity& identity) const {
     return identity.model == model && identity.numerics == numerics &&

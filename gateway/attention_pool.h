@@ -47,7 +47,7 @@ class AttentionPool final : public AttentionClient::Delegate {
 
   void SetNodes(const std::vector<AttentionAddress>& nodes);
 
-  // Connects, reconnects, watches. Every 20 ms or so, on one thread.
+  // Connects, reconnects, watches. Every 100 ms or so, on one thread.
   void Tick();
 
  private:

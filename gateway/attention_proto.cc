@@ -129,9 +129,12 @@ absl::StatusOr<NodeHello> FromProto(const attn::AttentionHello& proto) {
   hello.heartbeat_interval =
       std::max(absl::Milliseconds(proto.heartbeat_interval_ms()),
                kLeastHeartbeatInterval);
-  if (hello.routing_tables.empty() || hello.max_positions == 0) {
+  hello.max_streams = ClampToInt(proto.max_streams());
+  if (hello.routing_tables.empty() || hello.max_positions == 0 ||
+      hello.max_streams == 0) {
     return absl::InvalidArgumentError(
-        "an attention node's hello names no routing table or no context");
+        "an attention node's hello names no routing table, no context or no "
+        "streams");
   }
   return hello;
 }

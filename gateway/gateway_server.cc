@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/gateway_server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 #include <utility>
 
 #include "core/clock.h"
 #include "core/status_macros.h"
+#include "gateway/admission/admission.h"
+#include "gateway/admission/tenant_registry.h"
 #include "gateway/attention_pool.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/inference_service.h"
+#include "gateway/grpc_door.h"
+#include "gateway/http_door.h"
+#include "gateway/ollama/ollama_model.h"
 #include "gateway/router_client.h"
 #include "gateway/running_requests.h"
 #include "gateway/served_model.h"
 #include "gateway/stream_router.h"
 #include "gateway/ticker.h"
-#include "service/grpc_server.h"
-#include "service/listen_flags.h"
+#include "service/listen_options.h"
 #include "service/metrics.h"
+#include "service/process_stats.h"
 #include "service/version.h"
 
 namespace mesh::gateway {
@@ -26,6 +31,13 @@ namespace {
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 // For calls that are being cancelled.
 constexpr absl::Duration kLastGrace = absl::Seconds(5);
+
+constexpr int kNeededDescriptors = 512;
+
+double UsedShare(uint64_t free, uint64_t total) {
+  if (total == 0) return 0;
+  return 1 - static_cast<double>(free) / static_cast<double>(total);
+}
 
 uint64_t DrawWord() {
   std::random_device device;
@@ -56,6 +68,12 @@ StreamRouter::Options StreamOptions(const GatewayServer::Options& options,
           }};
 }
 
+Admission::Options AdmissionOptions(const GatewayServer::Options& options) {
+  Admission::Options admission;
+  admission.max_waiting.count = static_cast<size_t>(options.max_requests);
+  return admission;
+}
+
 AttentionPool::Options PoolOptions(const GatewayServer::Options& options,
                                    const ModelCard& card,
                                    common::v1::NodeInfo self) {
@@ -73,66 +91,110 @@ AttentionPool::Options PoolOptions(const GatewayServer::Options& options,
 // In the order in which they depend on each other; the destructor of the server
 // stops what has threads, last first.
 struct GatewayServer::State {
-  State(const Options& its_options, ServedModel its_model,
-        std::unique_ptr<service::Metrics> its_exposer,
+  State(const Options& its_options, std::unique_ptr<const Clock> its_clock,
+        ServedModel its_model, std::unique_ptr<service::Metrics> its_exposer,
+        std::unique_ptr<TenantRegistry> its_tenants,
         const service::Logger& its_logger)
       : options(its_options),
         logger(its_logger),
+        owned_clock(std::move(its_clock)),
+        clock(*owned_clock),
         model(std::move(its_model)),
         exposer(std::move(its_exposer)),
         self(MakeSelf(options, exposer->Address())),
-        metrics(exposer->Registry()),
+        metrics(exposer->Registry(), model.card.name,
+                !options.metrics_compat.empty()),
+        tenants(std::move(its_tenants)),
+        admission(AdmissionOptions(options), clock),
         streams(StreamOptions(options, model.card, metrics), clock),
         pool(std::make_unique<AttentionPool>(
             PoolOptions(options, model.card, self), streams, clock, logger)),
-        service({.model = model,
-                 .streams = streams,
-                 .running = running,
-                 .metrics = metrics,
-                 .logger = logger,
-                 .clock = clock,
-                 .default_deadline = options.default_deadline}) {}
+        context{.model = model,
+                .streams = streams,
+                .admission = admission,
+                .running = running,
+                .metrics = metrics,
+                .logger = logger,
+                .clock = clock,
+                .default_deadline = options.default_deadline} {}
+
+  absl::Status OpenDoors();
 
   void Tick() {
     pool->Tick();
     streams.Tick();
     running.ExpireDue(clock.Now());
     const StreamRouter::Counts counts = streams.GetCounts();
-    metrics.SetGauges(running.NumRunning(), counts.streams, counts.nodes);
+    admission.SetCapacity(std::min(counts.max_streams, options.max_requests));
+    admission.Tick();
+    tenants->Tick();
+    if (http != nullptr) http->Tick();
+    Export(counts);
     const bool now_ready = counts.nodes > 0 && !draining;
-    if (now_ready != ready.exchange(now_ready)) server->SetReady(now_ready);
+    if (now_ready != ready.exchange(now_ready)) grpc->SetReady(now_ready);
+  }
+
+  void Export(const StreamRouter::Counts& counts) {
+    const AdmissionStats stats = admission.Stats();
+    metrics.SetGauges(
+        {.requests_running = running.NumRunning(),
+         .requests_waiting = static_cast<int>(stats.waiting.count),
+         .streams_open = counts.streams,
+         .stream_capacity = stats.capacity,
+         .attention_nodes = counts.nodes,
+         .kv_usage = UsedShare(counts.kv_blocks_free, counts.kv_blocks_total)});
+    for (size_t i = 0; i < kNumShedReasons; ++i) {
+      metrics.SetShed(ShedReasonName(static_cast<ShedReason>(i)),
+                      stats.num_shed[i]);
+    }
+    grpc->Export(metrics);
+    if (http != nullptr) http->Export(metrics);
   }
 
   const Options options;
   const service::Logger& logger;
-  const RealClock clock;
+  const std::unique_ptr<const Clock> owned_clock;
+  const Clock& clock;
   const ServedModel model;
   const std::unique_ptr<service::Metrics> exposer;
   common::v1::NodeInfo self;
   GatewayMetrics metrics;
+  const std::unique_ptr<TenantRegistry> tenants;
+  Admission admission;
   StreamRouter streams;
   std::unique_ptr<AttentionPool> pool;
   RunningRequests running;
-  InferenceService service;
+  const GenerationContext context;
   std::atomic<bool> ready = false;
   std::atomic<bool> draining = false;
-  std::unique_ptr<service::GrpcServer> server;
+  std::unique_ptr<GrpcDoor> grpc;
+  std::string advertised;
+  std::unique_ptr<HttpDoor> http;  // null: there is none
   std::unique_ptr<RouterClient> router;
   Ticker ticker;
 };
 
-void GatewayServer::AddFlags(service::Flags& flags, Options* options) {
-  service::AddListenFlags(flags, &options->listen);
-  flags.Add("name", &options->name, "unique in the mesh among gateways");
-  flags.Add("router", &options->router_address, "HOST:PORT of the router");
-  flags.Add("model", &options->model_dir,
-            "model folder; only its tokenizer and configuration are read");
-  flags.Add("chat-template", &options->chat_template,
-            "for models whose own template is not known");
-  flags.Add("max-requests", &options->max_requests, "requests at the same time",
-            1, 1000000);
-  flags.Add("heartbeat-timeout", &options->heartbeat_timeout,
-            "an attention node that is silent for longer is gone");
+absl::Status GatewayServer::State::OpenDoors() {
+  const bool has_keys = tenants->HasKeys();
+  ASSIGN_OR_RETURN(grpc, GrpcDoor::Start(GrpcPortOptions(options, has_keys),
+                                         context, *tenants));
+  ASSIGN_OR_RETURN(advertised,
+                   service::AdvertisedAddress(options.listen, grpc->Address()));
+  if (options.http_listen.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(ModelCatalog catalog,
+                   MakeModelCatalog(options, model.card.name));
+  ASSIGN_OR_RETURN(OllamaModelFacts facts,
+                   ReadOllamaModelFacts(options.model_dir));
+  ASSIGN_OR_RETURN(
+      http,
+      HttpDoor::Start({.server = HttpOptions(options, has_keys),
+                       .catalog = std::move(catalog),
+                       .facts = std::move(facts),
+                       .version = std::string(service::Version()),
+                       .is_ready = [this] { return ready.load(); },
+                       .metrics_text = [this] { return exposer->Text(); }},
+                      context, *tenants));
+  return absl::OkStatus();
 }
 
 GatewayServer::GatewayServer(std::unique_ptr<State> state)
@@ -140,27 +202,26 @@ GatewayServer::GatewayServer(std::unique_ptr<State> state)
 
 absl::StatusOr<std::unique_ptr<GatewayServer>> GatewayServer::Start(
     const Options& options, const service::Logger& logger) {
-  if (options.heartbeat_timeout < absl::Milliseconds(100)) {
-    return absl::InvalidArgumentError(
-        "--heartbeat-timeout: expected 100ms or more");
-  }
+  RETURN_IF_ERROR(CheckGatewayOptions(options));
+  RETURN_IF_ERROR(service::RaiseDescriptorLimit(kNeededDescriptors));
+  auto clock = std::make_unique<const RealClock>();
   ASSIGN_OR_RETURN(ServedModel model,
                    LoadServedModel(options.model_dir, options.chat_template));
   ASSIGN_OR_RETURN(
       std::unique_ptr<service::Metrics> exposer,
       service::Metrics::Start(options.listen.metrics_listen, "gateway"));
-  auto state = std::make_unique<State>(options, std::move(model),
-                                       std::move(exposer), logger);
-  ASSIGN_OR_RETURN(
-      state->server,
-      service::GrpcServer::Start(
-          {.listen = options.listen,
-           .services = {&state->service},
-           .service_names = {v1::InferenceService::service_full_name()}}));
+  ASSIGN_OR_RETURN(std::unique_ptr<TenantRegistry> tenants,
+                   TenantRegistry::Create({.keys_file = options.api_keys,
+                                           .pepper_file = options.api_pepper},
+                                          logger, *clock));
+  auto state =
+      std::make_unique<State>(options, std::move(clock), std::move(model),
+                              std::move(exposer), std::move(tenants), logger);
   State& started = *state;
   // From here on the destructor stops what runs.
   std::unique_ptr<GatewayServer> server(new GatewayServer(std::move(state)));
-  started.self.set_grpc_address(started.server->AdvertisedAddress());
+  RETURN_IF_ERROR(started.OpenDoors());
+  started.self.set_grpc_address(started.advertised);
   std::vector<AttentionAddress> known;
   for (const KnownNode& node : options.attention_nodes) {
     known.push_back({node.name, node.address});
@@ -185,14 +246,18 @@ absl::StatusOr<std::unique_ptr<GatewayServer>> GatewayServer::Start(
 GatewayServer::~GatewayServer() {
   if (state_->router != nullptr) state_->router->Stop();
   state_->running.StartDraining();
-  state_->server->Shutdown(absl::ZeroDuration());
+  state_->admission.StartDraining();
+  if (state_->grpc != nullptr) state_->grpc->Stop();
+  if (state_->http != nullptr) state_->http->Stop();
   state_->running.AwaitNone(kLastGrace);
   state_->ticker.Stop();
   state_->pool.reset();
 }
 
-const std::string& GatewayServer::Address() const {
-  return state_->server->AdvertisedAddress();
+const std::string& GatewayServer::Address() const { return state_->advertised; }
+
+std::string GatewayServer::HttpAddress() const {
+  return state_->http == nullptr ? "" : state_->http->Address();
 }
 
 int GatewayServer::NumAttentionNodes() const {
@@ -200,9 +265,12 @@ int GatewayServer::NumAttentionNodes() const {
 }
 
 void GatewayServer::Drain(absl::Duration limit) {
+  const absl::Time deadline = state_->clock.Now() + limit;
   state_->draining = true;
-  state_->server->SetReady(false);
+  state_->ready = false;
+  state_->grpc->SetReady(false);
   state_->running.StartDraining();
+  state_->admission.StartDraining();
   state_->logger.Info("draining",
                       {{"requests", int64_t{state_->running.NumRunning()}}});
   if (!state_->running.AwaitNone(limit)) {
@@ -211,7 +279,11 @@ void GatewayServer::Drain(absl::Duration limit) {
         {{"requests", int64_t{state_->running.NumRunning()}}});
   }
   if (state_->router != nullptr) state_->router->Stop();
-  state_->server->Shutdown(absl::ZeroDuration());
+  if (state_->http != nullptr) {
+    state_->http->Drain(
+        std::max(absl::ZeroDuration(), deadline - state_->clock.Now()));
+  }
+  state_->grpc->Stop();
 }
 
 }  // namespace mesh::gateway

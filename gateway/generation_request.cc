@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "gateway/api_error.h"
 #include "gateway/sampling_check.h"
 
 namespace mesh::gateway {
@@ -28,13 +29,8 @@ absl::StatusOr<EncodedPrompt> EncodePromptInput(GenerateInput& input,
   }
   if (const auto* text = std::get_if<std::string>(&input.prompt)) {
     if (text->empty()) return absl::InvalidArgumentError("text is empty");
-    RETURN_IF_ERROR(CheckInputBytes("text", text->size()));
     EncodedPrompt prompt;
-    ASSIGN_OR_RETURN(prompt.ids, model.tokenizer->EncodeText(*text));
-    // As the model has seen every text in training.
-    if (const auto bos = model.tokenizer->BosId()) {
-      prompt.ids.insert(prompt.ids.begin(), *bos);
-    }
+    ASSIGN_OR_RETURN(prompt.ids, EncodeTextPrompt(*text, model));
     return prompt;
   }
   if (auto* ids = std::get_if<std::vector<TokenId>>(&input.prompt)) {
@@ -96,18 +92,23 @@ absl::StatusOr<Sampling> MakeSampling(const GenerateInput& input,
 }
 
 absl::StatusOr<int> MaxTokens(uint32_t given, size_t num_prompt,
-                              int max_positions) {
+                              int max_positions,
+                              absl::string_view prompt_param) {
   const int64_t room = max_positions - static_cast<int64_t>(num_prompt);
   if (room < 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the prompt has ", num_prompt, " tokens, expected at most ",
-        max_positions - 1, ": the context has ", max_positions));
+    return InvalidField(
+        prompt_param, "context_length_exceeded",
+        absl::StrCat("the prompt has ", num_prompt,
+                     " tokens, expected at most ", max_positions - 1,
+                     ": the context has ", max_positions));
   }
   if (given == 0) return static_cast<int>(room);
   if (given > room) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "max_tokens is ", given, ", expected 0 to ", room, ": the prompt has ",
-        num_prompt, " tokens and the context ", max_positions));
+    return InvalidField(
+        "max_tokens", "context_length_exceeded",
+        absl::StrCat("max_tokens is ", given, ", expected 0 to ", room,
+                     ": the prompt has ", num_prompt,
+                     " tokens and the context ", max_positions));
   }
   return static_cast<int>(given);
 }
@@ -123,9 +124,10 @@ absl::Status CheckTokenIds(absl::string_view name,
                            const std::vector<TokenId>& ids, int vocab_size) {
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] >= 0 && ids[i] < vocab_size) continue;
-    return absl::InvalidArgumentError(absl::StrCat(name, "[", i, "] is token ",
-                                                   ids[i], ", expected 0 to ",
-                                                   vocab_size - 1));
+    const std::string item = absl::StrCat(name, "[", i, "]");
+    return InvalidField(item, "token_out_of_range",
+                        absl::StrCat(item, " is token ", ids[i],
+                                     ", expected 0 to ", vocab_size - 1));
   }
   return absl::OkStatus();
 }
@@ -147,7 +149,8 @@ absl::Status CheckRequestId(absl::string_view request_id) {
 
 absl::StatusOr<EncodedPrompt> EncodeMessages(const Messages& messages,
                                              std::optional<bool> thinking,
-                                             const ServedModel& model) {
+                                             const ServedModel& model,
+                                             bool add_generation_prompt) {
   RETURN_IF_ERROR(CheckCount("number of messages",
                              static_cast<int64_t>(messages.size()), 1,
                              kMaxMessages));
@@ -157,8 +160,10 @@ absl::StatusOr<EncodedPrompt> EncodeMessages(const Messages& messages,
   for (size_t i = 0; i < messages.size(); ++i) {
     const auto role = ParseRole(messages[i].role);
     if (!role.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("messages[", i, "].role is ", Quoted(messages[i].role),
+      const std::string param = absl::StrCat("messages[", i, "].role");
+      return InvalidField(
+          param, "invalid_value",
+          absl::StrCat(param, " is ", Quoted(messages[i].role),
                        ", expected 'system', 'user' or 'assistant'"));
     }
     num_bytes += messages[i].content.size() + messages[i].reasoning.size();
@@ -167,6 +172,7 @@ absl::StatusOr<EncodedPrompt> EncodeMessages(const Messages& messages,
   RETURN_IF_ERROR(CheckInputBytes("messages", num_bytes));
   RenderOptions options;
   options.thinking = thinking.value_or(options.thinking);
+  options.add_generation_prompt = add_generation_prompt;
   const RenderedPrompt rendered = model.chat_template.Render(chat, options);
   EncodedPrompt prompt;
   prompt.starts_in_reasoning = rendered.starts_in_reasoning;
@@ -174,19 +180,28 @@ absl::StatusOr<EncodedPrompt> EncodeMessages(const Messages& messages,
   return prompt;
 }
 
+absl::StatusOr<std::vector<TokenId>> EncodeTextPrompt(
+    absl::string_view text, const ServedModel& model) {
+  RETURN_IF_ERROR(CheckInputBytes("text", text.size()));
+  ASSIGN_OR_RETURN(std::vector<TokenId> ids, model.tokenizer->EncodeText(text));
+  if (const auto bos = model.tokenizer->BosId()) {
+    ids.insert(ids.begin(), *bos);
+  }
+  return ids;
+}
+
 absl::StatusOr<GenerationRequest> CheckGenerateInput(GenerateInput input,
                                                      const ServedModel& model,
                                                      int max_positions,
                                                      uint64_t drawn_seed) {
   if (!input.model.empty() && input.model != model.card.name) {
-    return absl::NotFoundError(absl::StrCat("model ", Quoted(input.model),
-                                            " is not served here; '",
-                                            model.card.name, "' is"));
+    return ModelNotFound(input.model);
   }
   RETURN_IF_ERROR(CheckRequestId(input.request_id));
   RETURN_IF_ERROR(CheckCount("priority", input.priority, 0, kMaxPriority));
   GenerationRequest request;
   request.wants_text =
+      input.text_from_ids ||
       !std::holds_alternative<std::vector<TokenId>>(input.prompt);
   RETURN_IF_ERROR(CheckStops(input, request.wants_text));
   ASSIGN_OR_RETURN(request.sampling,
@@ -194,7 +209,9 @@ absl::StatusOr<GenerationRequest> CheckGenerateInput(GenerateInput input,
   ASSIGN_OR_RETURN(EncodedPrompt prompt, EncodePromptInput(input, model));
   ASSIGN_OR_RETURN(
       request.sampling.max_tokens,
-      MaxTokens(input.max_tokens, prompt.ids.size(), max_positions));
+      MaxTokens(
+          input.max_tokens, prompt.ids.size(), max_positions,
+          std::holds_alternative<Messages>(input.prompt) ? "messages" : ""));
   request.prompt = std::move(prompt.ids);
   request.starts_in_reasoning = prompt.starts_in_reasoning;
   request.stops = std::move(input.stops);

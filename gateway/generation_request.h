@@ -19,7 +19,7 @@ namespace mesh::gateway {
 
 inline constexpr size_t kMaxInputBytes = size_t{4} << 20;
 inline constexpr size_t kMaxMessages = 10000;
-inline constexpr size_t kMaxStops = 4;
+inline constexpr size_t kMaxStops = 16;
 inline constexpr size_t kMaxStopBytes = 256;
 inline constexpr int kMaxLogprobs = 20;
 inline constexpr int kMaxPriority = 7;
@@ -29,6 +29,8 @@ struct MessageInput {
   std::string role;
   std::string content;
   std::string reasoning;
+
+  friend bool operator==(const MessageInput&, const MessageInput&) = default;
 };
 
 // What is absent is as the model recommends.
@@ -54,6 +56,7 @@ using PromptInput =
 struct GenerateInput {
   std::string model;
   PromptInput prompt;
+  bool text_from_ids = false;  // token ids are answered in text as well
   SamplingInput sampling;
   uint32_t max_tokens = 0;
   std::vector<std::string> stops;
@@ -72,7 +75,7 @@ struct GenerationRequest {
   std::vector<TokenId> prompt;
   Sampling sampling;
   std::vector<std::string> stops;
-  bool wants_text = true;            // false for token-id input
+  bool wants_text = true;            // token ids are answered in ids
   bool starts_in_reasoning = false;  // the prompt opens the thinking
   int priority = 0;
   std::string request_id;
@@ -80,8 +83,9 @@ struct GenerationRequest {
 
 // Checks everything and tokenizes. Pure. `max_positions`: tokens of prompt and
 // answer together. `drawn_seed`: for a request without one. Errors:
-// kInvalidArgument names the field, its value and its range; kNotFound for
-// another model.
+// kInvalidArgument names the field, its value and its range, with the codes
+// context_length_exceeded, token_out_of_range or invalid_value; kNotFound for
+// another model (model_not_found).
 absl::StatusOr<GenerationRequest> CheckGenerateInput(GenerateInput input,
                                                      const ServedModel& model,
                                                      int max_positions,
@@ -92,11 +96,17 @@ struct EncodedPrompt {
   bool starts_in_reasoning = false;
 };
 
-// The ids of a conversation, ready for the answer. Errors: kInvalidArgument
-// names the field.
+// The ids of a conversation, ready for the answer if there is to be one.
+// Errors: kInvalidArgument names the field.
 absl::StatusOr<EncodedPrompt> EncodeMessages(const Messages& messages,
                                              std::optional<bool> thinking,
-                                             const ServedModel& model);
+                                             const ServedModel& model,
+                                             bool add_generation_prompt = true);
+
+// The ids of a text, behind the model's first token: as the model has seen
+// every text in training. Errors: kInvalidArgument.
+absl::StatusOr<std::vector<TokenId>> EncodeTextPrompt(absl::string_view text,
+                                                      const ServedModel& model);
 
 // Errors: kInvalidArgument if a text is longer than kMaxInputBytes.
 absl::Status CheckInputBytes(absl::string_view name, size_t num_bytes);

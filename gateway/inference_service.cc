@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "core/status_macros.h"
+#include "gateway/error_service.h"
+#include "gateway/grpc_port/client_address.h"
 #include "gateway/inference_proto.h"
 #include "gateway/sampling_check.h"
-#include "service/grpc_status.h"
 #include "service/handshake_proto.h"
 
 namespace mesh::gateway {
@@ -20,7 +21,8 @@ constexpr int64_t kMaxIds = kMaxInputBytes;
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
                                  const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(service::ToGrpc(status));
+  reactor->Finish(status.ok() ? grpc::Status::OK
+                              : ToGrpcError(status, context));
   return reactor;
 }
 
@@ -28,13 +30,25 @@ grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
 
 grpc::ServerWriteReactor<v1::GenerateResponse>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const v1::GenerateRequest* request) {
-  return GenerateCall::Start(context_, context, *request);
+  return GenerateCall::Start(context_, TenantOf(*context), context, *request);
+}
+
+absl::StatusOr<std::shared_ptr<const Tenant>> InferenceService::TenantOf(
+    const grpc::CallbackServerContext& context) const {
+  std::vector<absl::string_view> authorization;
+  const auto [begin, end] =
+      context.client_metadata().equal_range("authorization");
+  for (auto it = begin; it != end; ++it) {
+    authorization.emplace_back(it->second.data(), it->second.size());
+  }
+  return tenants_.Authenticate(authorization, ClientAddress(context.peer()));
 }
 
 grpc::ServerUnaryReactor* InferenceService::Cancel(
     grpc::CallbackServerContext* context, const v1::CancelRequest* request,
     v1::CancelResponse* /*response*/) {
-  absl::Status status = CheckRequestId(request->request_id());
+  absl::Status status = TenantOf(*context).status();
+  if (status.ok()) status = CheckRequestId(request->request_id());
   if (status.ok()) status = context_.running.Cancel(request->request_id());
   return Answer(context, status);
 }
@@ -42,7 +56,9 @@ grpc::ServerUnaryReactor* InferenceService::Cancel(
 grpc::ServerUnaryReactor* InferenceService::Tokenize(
     grpc::CallbackServerContext* context, const v1::TokenizeRequest* request,
     v1::TokenizeResponse* response) {
-  return Answer(context, DoTokenize(*request, response));
+  absl::Status status = TenantOf(*context).status();
+  if (status.ok()) status = DoTokenize(*request, response);
+  return Answer(context, status);
 }
 
 absl::Status InferenceService::DoTokenize(
@@ -67,7 +83,9 @@ absl::Status InferenceService::DoTokenize(
 grpc::ServerUnaryReactor* InferenceService::Detokenize(
     grpc::CallbackServerContext* context, const v1::DetokenizeRequest* request,
     v1::DetokenizeResponse* response) {
-  return Answer(context, DoDetokenize(*request, response));
+  absl::Status status = TenantOf(*context).status();
+  if (status.ok()) status = DoDetokenize(*request, response);
+  return Answer(context, status);
 }
 
 absl::Status InferenceService::DoDetokenize(
@@ -85,7 +103,13 @@ grpc::ServerUnaryReactor* InferenceService::ListModels(
     grpc::CallbackServerContext* context,
     const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
-  return Answer(context, DoListModels(response));
+  const auto tenant = TenantOf(*context);
+  absl::Status status = tenant.status();
+  // A model that it may not use does not exist for it.
+  if (status.ok() && MayUse(**tenant, context_.model.card.name)) {
+    status = DoListModels(response);
+  }
+  return Answer(context, status);
 }
 
 absl::Status InferenceService::DoListModels(

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "gateway/admission/tenant_registry.h"
 #include "gateway/generate_service.h"
 #include "mesh/gateway/v1/inference_service.grpc.pb.h"
 
@@ -10,8 +14,9 @@ namespace mesh::gateway {
 // The gateway's API over gRPC: converts, calls, converts back. Thread-safe.
 class InferenceService final : public v1::InferenceService::CallbackService {
  public:
-  explicit InferenceService(const InferenceContext& context)
-      : context_(context) {}
+  // `tenants` outlives the service.
+  InferenceService(const GenerationContext& context, TenantRegistry& tenants)
+      : context_(context), tenants_(tenants) {}
 
   grpc::ServerWriteReactor<v1::GenerateResponse>* Generate(
       grpc::CallbackServerContext* context,
@@ -38,7 +43,11 @@ class InferenceService final : public v1::InferenceService::CallbackService {
                             v1::DetokenizeResponse* response) const;
   absl::Status DoListModels(v1::ListModelsResponse* response) const;
 
-  const InferenceContext context_;
+  absl::StatusOr<std::shared_ptr<const Tenant>> TenantOf(
+      const grpc::CallbackServerContext& context) const;
+
+  const GenerationContext context_;
+  TenantRegistry& tenants_;
 };
 
 }  // namespace mesh::gateway

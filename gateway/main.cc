@@ -39,7 +39,8 @@ absl::Status Run(int argc, char** argv) {
                    service::Logger::Create(log_level, "gateway", options.name));
   ASSIGN_OR_RETURN(const std::unique_ptr<GatewayServer> server,
                    GatewayServer::Start(options, *logger));
-  logger->Info("listening", {{"address", server->Address()}});
+  logger->Info("listening", {{"address", server->Address()},
+                             {"http_address", server->HttpAddress()}});
   const int signal = shutdown.Wait();
   logger->Info("stopping", {{"signal", int64_t{signal}}});
   server->Drain(kDrainLimit);

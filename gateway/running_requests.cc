@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "gateway/api_error.h"
 
 namespace mesh::gateway {
 namespace {
@@ -20,8 +21,9 @@ absl::Status RunningRequests::Add(const std::string& request_id,
                                   std::weak_ptr<RunningRequest> request) {
   MutexLock lock(mutex_);
   if (draining_) {
-    return absl::UnavailableError(
-        "this gateway is shutting down; try again at another one");
+    return ApiError(absl::StatusCode::kUnavailable,
+                    "this gateway is shutting down; try again at another one",
+                    {.code = "shutting_down"});
   }
   if (!entries_.try_emplace(request_id, Entry{deadline, std::move(request)})
            .second) {
@@ -32,10 +34,28 @@ absl::Status RunningRequests::Add(const std::string& request_id,
   return absl::OkStatus();
 }
 
+void RunningRequests::FreeName(const std::string& request_id) {
+  MutexLock lock(mutex_);
+  if (entries_.erase(request_id) > 0) ++num_nameless_;
+}
+
 void RunningRequests::Remove(const std::string& request_id) {
   MutexLock lock(mutex_);
   entries_.erase(request_id);
-  if (entries_.empty()) none_left_.NotifyAll();
+  if (NumLeft() == 0) none_left_.NotifyAll();
+}
+
+void RunningRequests::RemoveNameless() {
+  MutexLock lock(mutex_);
+  --num_nameless_;
+  if (NumLeft() == 0) none_left_.NotifyAll();
+}
+
+void RunningRequests::SetDeadline(const std::string& request_id,
+                                  absl::Time deadline) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(request_id);
+  if (found != entries_.end()) found->second.deadline = deadline;
 }
 
 absl::Status RunningRequests::Cancel(const std::string& request_id) {
@@ -74,7 +94,7 @@ void RunningRequests::StartDraining() {
 bool RunningRequests::AwaitNone(absl::Duration limit) {
   const absl::Time deadline = absl::Now() + limit;
   MutexLock lock(mutex_);
-  while (!entries_.empty()) {
+  while (NumLeft() > 0) {
     const absl::Duration left = deadline - absl::Now();
     if (left <= absl::ZeroDuration()) return false;
     none_left_.WaitFor(mutex_, left);
@@ -84,7 +104,11 @@ bool RunningRequests::AwaitNone(absl::Duration limit) {
 
 int RunningRequests::NumRunning() const {
   MutexLock lock(mutex_);
-  return static_cast<int>(entries_.size());
+  return NumLeft();
+}
+
+int RunningRequests::NumLeft() const {
+  return static_cast<int>(entries_.size()) + num_nameless_;
 }
 
 }  // namespace mesh::gateway

@@ -31,7 +31,12 @@ class RunningRequests {
   // Errors: kAlreadyExists for a name that runs; kUnavailable once draining.
   absl::Status Add(const std::string& request_id, absl::Time deadline,
                    std::weak_ptr<RunningRequest> request);
+  // Its name is free again; until Remove it counts, for its last bytes are on
+  // their way. Once.
+  void FreeName(const std::string& request_id);
   void Remove(const std::string& request_id);
+  void RemoveNameless();  // one whose name was freed
+  void SetDeadline(const std::string& request_id, absl::Time deadline);
 
   // Errors: kNotFound.
   absl::Status Cancel(const std::string& request_id);
@@ -47,6 +52,8 @@ class RunningRequests {
   int NumRunning() const;
 
  private:
+  int NumLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   struct Entry {
     absl::Time deadline;
     std::weak_ptr<RunningRequest> request;
@@ -55,6 +62,7 @@ class RunningRequests {
   mutable Mutex mutex_;
   CondVar none_left_;
   absl::flat_hash_map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  int num_nameless_ ABSL_GUARDED_BY(mutex_) = 0;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "gateway/api_error.h"
 #include "gateway/generation_request.h"
 
 namespace mesh::gateway {
@@ -19,15 +20,18 @@ constexpr float kMaxLogitBias = 100;
 absl::Status CheckRange(absl::string_view name, float value, float least,
                         float most) {
   if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
+  return InvalidField(
+      name, "invalid_value",
       absl::StrCat(name, " is ", value, ", expected ", least, " to ", most));
 }
 
 // (0, most]. A NaN is outside.
 absl::Status CheckPositive(absl::string_view name, float value, float most) {
   if (value > 0 && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      name, " is ", value, ", expected more than 0 and at most ", most));
+  return InvalidField(
+      name, "invalid_value",
+      absl::StrCat(name, " is ", value, ", expected more than 0 and at most ",
+                   most));
 }
 
 absl::Status CheckLogitBias(const Sampling& sampling, int vocab_size) {
@@ -35,8 +39,11 @@ absl::Status CheckLogitBias(const Sampling& sampling, int vocab_size) {
                              static_cast<int64_t>(sampling.logit_bias.size()),
                              0, vocab_size));
   for (const auto& [token, bias] : sampling.logit_bias) {
-    RETURN_IF_ERROR(
-        CheckCount("token of logit_bias", token, 0, vocab_size - 1));
+    if (token < 0 || token >= vocab_size) {
+      return InvalidField("logit_bias", "token_out_of_range",
+                          absl::StrCat("token of logit_bias is ", token,
+                                       ", expected 0 to ", vocab_size - 1));
+    }
     RETURN_IF_ERROR(
         CheckRange("logit_bias", bias, -kMaxLogitBias, kMaxLogitBias));
   }

@@ -96,6 +96,26 @@ void StreamRouter::Cancel(RequestId id, const absl::Status& status) {
   WakeAll(wakes);
 }
 
+void StreamRouter::Park(RequestId id) {
+  const MutexLock lock(mutex_);
+  const auto found = streams_.find(id.value);
+  if (found == streams_.end()) return;
+  Stream& stream = *found->second;
+  CancelAtNode(stream);
+  Detach(stream);
+  stream.retry_at = absl::InfiniteFuture();
+  stream.stalled_since.reset();
+}
+
+void StreamRouter::Resume(RequestId id) {
+  const MutexLock lock(mutex_);
+  const auto found = streams_.find(id.value);
+  if (found == streams_.end()) return;
+  Stream& stream = *found->second;
+  stream.retry_at = absl::InfinitePast();
+  if (stream.node == nullptr) Place(stream);
+}
+
 void StreamRouter::OnNodeReady(std::shared_ptr<NodeLink> link,
                                NodeHello hello) {
   MutexLock lock(mutex_);
@@ -353,8 +373,15 @@ void StreamRouter::TickStream(Stream& stream, absl::Time now, Wakes& wakes) {
 
 StreamRouter::Counts StreamRouter::GetCounts() const {
   MutexLock lock(mutex_);
-  return {.nodes = static_cast<int>(nodes_.size()),
-          .streams = static_cast<int>(streams_.size())};
+  Counts counts;
+  counts.nodes = static_cast<int>(nodes_.size());
+  counts.streams = static_cast<int>(streams_.size());
+  for (const auto& [link, node] : nodes_) {
+    if (!node.load.draining) counts.max_streams += node.hello.max_streams;
+    counts.kv_blocks_free += node.load.kv_blocks_free;
+    counts.kv_blocks_total += node.load.kv_blocks_total;
+  }
+  return counts;
 }
 
 std::optional<int> StreamRouter::MaxPositions() const {

@@ -68,6 +68,9 @@ class StreamRouter {
   struct Counts {
     int nodes = 0;
     int streams = 0;
+    int max_streams = 0;  // that the nodes run at the same time
+    uint64_t kv_blocks_free = 0;
+    uint64_t kv_blocks_total = 0;
   };
 
   // `clock` outlives the router.
@@ -84,6 +87,12 @@ class StreamRouter {
   // Ends the stream with kCancelled and `status`, if it still runs.
   void Cancel(RequestId id, const absl::Status& status);
 
+  // Takes the stream off its node until Resume: its client has enough to read.
+  // It goes on from its last token, with the same bytes. The deadline counts
+  // on. Nothing happens to a stream that has ended.
+  void Park(RequestId id);
+  void Resume(RequestId id);
+
   // A connection has come or gone. `link` names it in what follows.
   void OnNodeReady(std::shared_ptr<NodeLink> link, NodeHello hello);
   void OnNodeLost(const NodeLink* link);
@@ -92,7 +101,7 @@ class StreamRouter {
   void OnLoad(const NodeLink* link, const NodeLoad& load);
   void OnRefused(const NodeLink* link, const Refusal& refusal);
 
-  // Ends what is past its deadline, retries what waits. Every 20 ms or so.
+  // Ends what is past its deadline, retries what waits. Every 100 ms or so.
   void Tick();
 
   Counts GetCounts() const;

@@ -44,6 +44,15 @@ absl::Status CheckListen(const ListenOptions& options) {
   return CheckReach(options.listen, "--listen", options);
 }
 
+absl::StatusOr<std::string> AdvertisedAddress(const ListenOptions& options,
+                                              const std::string& address) {
+  if (options.advertise.empty()) return address;
+  ASSIGN_OR_RETURN(const HostPort advertise, ParseHostPort(options.advertise));
+  if (advertise.port != 0) return options.advertise;
+  ASSIGN_OR_RETURN(const HostPort taken, ParseHostPort(address));
+  return HostPort{advertise.host, taken.port}.ToString();
+}
+
 bool IsLoopback(const std::string& address) {
   if (absl::StartsWith(address, kUnixPrefix)) return true;
   const absl::StatusOr<HostPort> parsed = ParseHostPort(address);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "service/tls.h"
 
 namespace mesh::service {
@@ -22,6 +23,11 @@ struct ListenOptions {
 // Errors: kInvalidArgument for a malformed address, or for one beyond loopback
 // without TLS and without insecure_lab; says what to do.
 absl::Status CheckListen(const ListenOptions& options);
+
+// What others are told to connect to where `address` is listened on, host:port:
+// a port of 0 to advertise is the one that was taken. Errors: kInvalidArgument.
+absl::StatusOr<std::string> AdvertisedAddress(const ListenOptions& options,
+                                              const std::string& address);
 
 // True for 127.0.0.0/8, ::1, localhost and unix: addresses.
 bool IsLoopback(const std::string& address);

@@ -5,10 +5,12 @@
 #include <prometheus/exposer.h>
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 
 #include <atomic>
 #include <chrono>
 #include <exception>
+#include <iterator>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -100,6 +102,14 @@ prometheus::Registry& Metrics::Registry() { return *state_->registry; }
 void Metrics::Add(const std::shared_ptr<prometheus::Collectable>& collectable) {
   if (state_->exposer == nullptr) return;
   state_->exposer->RegisterCollectable(collectable);
+}
+
+std::string Metrics::Text() const {
+  std::vector<prometheus::MetricFamily> families = state_->registry->Collect();
+  std::vector<prometheus::MetricFamily> process = state_->process->Collect();
+  families.insert(families.end(), std::make_move_iterator(process.begin()),
+                  std::make_move_iterator(process.end()));
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace mesh::service

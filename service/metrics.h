@@ -29,6 +29,9 @@ class Metrics {
   // Also serves what `collectable` makes at each scrape, on the exposer's
   // threads, while it lives.
   void Add(const std::shared_ptr<prometheus::Collectable>& collectable);
+  // What a scrape would give, of everything but Add()'s, in Prometheus' text
+  // format. For processes that serve /metrics on a port of their own as well.
+  std::string Text() const;
   // host:port with the port that was really taken; empty if there is none.
   const std::string& Address() const { return address_; }
 

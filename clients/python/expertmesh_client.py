@@ -26,14 +26,15 @@ TRY_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 class Mesh:
     """One gateway. Thread-safe, as the channel below it is."""
 
-    def __init__(self, address, credentials=None):
-        """`credentials`: grpc.ssl_channel_credentials(...) for a mesh with TLS."""
+    def __init__(self, address, credentials=None, api_key=None):
+        """`credentials`: grpc.ssl_channel_credentials(...) for a mesh with TLS. `api_key`: for a gateway that wants one."""
+        self.metadata = [("authorization", f"Bearer {api_key}")] if api_key else None
         self.channel = grpc.secure_channel(address, credentials) if credentials else grpc.insecure_channel(address)
         self.stub = api_grpc.InferenceServiceStub(self.channel)
 
     def models(self, timeout=10):
         """What is served: a list of api.Model."""
-        return list(self.stub.ListModels(api.ListModelsRequest(), timeout=timeout).models)
+        return list(self.stub.ListModels(api.ListModelsRequest(), timeout=timeout, metadata=self.metadata).models)
 
     def generate(self, request, timeout=600, attempts=4):
         """Yields the answer's events. Tries again while nothing has come: an answer that has begun is never lost to
@@ -41,7 +42,7 @@ class Mesh:
         for attempt in range(attempts):
             begun = False
             try:
-                for event in self.stub.Generate(request, timeout=timeout):
+                for event in self.stub.Generate(request, timeout=timeout, metadata=self.metadata):
                     begun = True
                     yield event
                 return
@@ -74,11 +75,11 @@ class Mesh:
 
     def tokenize(self, text, timeout=10):
         """The ids of a plain text."""
-        return list(self.stub.Tokenize(api.TokenizeRequest(text=text), timeout=timeout).ids)
+        return list(self.stub.Tokenize(api.TokenizeRequest(text=text), timeout=timeout, metadata=self.metadata).ids)
 
     def detokenize(self, ids, timeout=10):
         """The text of ids."""
-        return self.stub.Detokenize(api.DetokenizeRequest(ids=ids), timeout=timeout).text
+        return self.stub.Detokenize(api.DetokenizeRequest(ids=ids), timeout=timeout, metadata=self.metadata).text
 
 
 def print_models(mesh, _args):

@@ -133,6 +133,7 @@ TEST_F(AttentionServiceTest, SaysWhatRequestsMustFit) {
   EXPECT_EQ(hello.max_positions(), 1000U);
   EXPECT_EQ(hello.routing_table_versions_size(), 1);
   EXPECT_EQ(hello.heartbeat_interval_ms(), 250U);
+  EXPECT_EQ(hello.max_streams(), 64U);
   EXPECT_OK(gateway.Finish());
 }
 

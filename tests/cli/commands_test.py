@@ -110,14 +110,14 @@ class Chat(CommandsTest):
         self.assertTrue(result.out.startswith(ANSWER))
         second = result.out[len(ANSWER):]
         self.assertIn("7", second)
-        self.assertIn("/new forgets", result.err)
+        self.assertIn("/help lists the commands", result.err)
 
-    def test_new_forgets(self):
-        twice = self.chat(QUESTION + "\n", "/new\n", QUESTION + "\n")
+    def test_clear_forgets(self):
+        twice = self.chat(QUESTION + "\n", "/clear\n", QUESTION + "\n")
         self.assertEqual(twice.out, ANSWER * 2)
 
     def test_exit_ends_and_so_does_the_end_of_input(self):
-        for lines in (("/exit\n", QUESTION + "\n"), ("",), ("/new\n",)):
+        for lines in (("/exit\n", QUESTION + "\n"), ("",), ("/clear\n",)):
             self.assertEqual(self.chat(*lines).out, "")
         self.assertEqual(self.chat(QUESTION).out, ANSWER)  # without a newline
 

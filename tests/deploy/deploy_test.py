@@ -204,7 +204,7 @@ class UpAndDown(DeployTest):
         self.addCleanup(self.down)
         result = self.up("--attention", 1, "--experts", 1)  # standard input ends at once
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("/new forgets", result.stderr)
+        self.assertIn("/help lists the commands", result.stderr)
         self.assert_nothing_left()
 
     def test_a_half_dead_mesh_is_reported(self):

@@ -44,6 +44,7 @@ TEST(AnswerStream, ThoughtsAreCountedApart) {
   EXPECT_EQ(answer.NumTokens(), static_cast<int>(delta.tokens.size()));
   EXPECT_EQ(answer.NumReasoningTokens(),
             static_cast<int>(thoughts.tokens.size()));
+  EXPECT_EQ(delta.num_thought_tokens, thoughts.tokens.size());
 }
 
 TEST(AnswerStream, NothingComesAfterAStopString) {

@@ -79,6 +79,7 @@ attn::AttentionHello GoodHello() {
   hello.set_max_positions(64);
   hello.add_routing_table_versions(2);
   hello.set_heartbeat_interval_ms(250);
+  hello.set_max_streams(12);
   return hello;
 }
 
@@ -88,10 +89,12 @@ TEST(AttentionProto, HelloIsChecked) {
   EXPECT_EQ(hello->name, "attention-0");
   EXPECT_EQ(hello->max_positions, 64);
   EXPECT_EQ(hello->heartbeat_interval, absl::Milliseconds(250));
+  EXPECT_EQ(hello->max_streams, 12);
   const std::vector<std::function<void(attn::AttentionHello&)>> spoils = {
       [](auto& h) { h.mutable_handshake()->set_model_digest("short"); },
       [](auto& h) { h.clear_routing_table_versions(); },
-      [](auto& h) { h.set_max_positions(0); }};
+      [](auto& h) { h.set_max_positions(0); },
+      [](auto& h) { h.set_max_streams(0); }};
   for (size_t i = 0; i < spoils.size(); ++i) {
     attn::AttentionHello spoilt = GoodHello();
     spoils[i](spoilt);

@@ -241,6 +241,7 @@ void FakeAttentionNode::OnMessage(const std::shared_ptr<Connection>& connection,
       hello.set_vocab_size(options_.vocab_size);
       hello.set_max_positions(options_.max_positions);
       hello.add_routing_table_versions(0);
+      hello.set_max_streams(options_.max_streams);
       hello.set_heartbeat_interval_ms(
           static_cast<uint32_t>(absl::ToInt64Milliseconds(options_.heartbeat)));
       connection->Send(std::move(response));

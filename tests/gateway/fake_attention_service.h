@@ -30,6 +30,7 @@ class FakeAttentionNode {
     int port = 0;  // 0: any
     uint32_t vocab_size = 2048;
     uint32_t max_positions = 2048;
+    uint32_t max_streams = 64;
     std::string model_digest = std::string(16, 'd');
     std::string numerics = "fake-1";
     FakeModel model = HashToken;

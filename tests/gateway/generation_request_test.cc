@@ -6,6 +6,8 @@
 #include <cmath>
 #include <functional>
 
+#include "gateway/api_error.h"
+
 namespace mesh::gateway {
 namespace {
 
@@ -153,8 +155,8 @@ TEST(GenerationRequest, BadFieldsAreNamedWithValueAndRange) {
            "stop_token_ids[0] is token 2048, expected 0 to 2047"},
           {[](auto& in) { in.stops = {"a"}; },
            "stop needs text; with token_ids use stop_token_ids"},
-          {[](auto& in) { in.stops = std::vector<std::string>(5, "a"); },
-           "number of stop strings is 5, expected 0 to 4"},
+          {[](auto& in) { in.stops = std::vector<std::string>(17, "a"); },
+           "number of stop strings is 17, expected 0 to 16"},
           {[](auto& in) { in.stops = {""}; },
            "length of a stop string in bytes is 0, expected 1 to 256"},
           {[](auto& in) { in.stops = {std::string(257, 'a')}; },
@@ -169,17 +171,37 @@ TEST(GenerationRequest, BadFieldsAreNamedWithValueAndRange) {
   for (const auto& [spoil, message] : cases) {
     GenerateInput input = IdsInput();
     spoil(input);
-    EXPECT_EQ(Check(std::move(input)).status(),
-              absl::InvalidArgumentError(message));
+    const absl::Status status = Check(std::move(input)).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_EQ(status.message(), message);
   }
 }
 
 TEST(GenerationRequest, OtherModelIsNotFound) {
   GenerateInput input = IdsInput();
   input.model = "gpt";
-  EXPECT_EQ(
-      Check(input).status(),
-      absl::NotFoundError("model 'gpt' is not served here; 'tiny-r1' is"));
+  const absl::Status status = Check(input).status();
+  EXPECT_TRUE(absl::IsNotFound(status));
+  EXPECT_EQ(status, ModelNotFound("gpt"));
+  EXPECT_EQ(DetailsOf(status).code, "model_not_found");
+}
+
+TEST(GenerationRequest, ErrorsHaveCodesForPrograms) {
+  GenerateInput input = IdsInput();
+  input.max_tokens = 98;
+  EXPECT_EQ(DetailsOf(Check(input).status()).code, "context_length_exceeded");
+  input.prompt = std::vector<TokenId>{5, 2048};
+  const ApiErrorDetails details = DetailsOf(Check(input).status());
+  EXPECT_EQ(details.code, "token_out_of_range");
+  EXPECT_EQ(details.param, "token_ids[1]");
+}
+
+TEST(GenerationRequest, TokenIdsMayBeAnsweredInText) {
+  GenerateInput input = IdsInput();
+  EXPECT_FALSE(Check(input)->wants_text);
+  input.text_from_ids = true;
+  input.stops = {"a"};
+  EXPECT_TRUE(Check(input)->wants_text);
 }
 
 }  // namespace

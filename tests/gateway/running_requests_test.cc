@@ -28,6 +28,20 @@ TEST(RunningRequests, CancelFindsByName) {
   EXPECT_EQ(running.Cancel("a").code(), absl::StatusCode::kNotFound);
 }
 
+TEST(RunningRequests, AFreeNameStillCounts) {
+  RunningRequests running;
+  const auto request = std::make_shared<FakeRequest>();
+  ASSERT_TRUE(running.Add("a", absl::InfiniteFuture(), request).ok());
+  running.FreeName("a");
+  EXPECT_EQ(running.Cancel("a").code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(running.Add("a", absl::InfiniteFuture(), request).ok());
+  EXPECT_EQ(running.NumRunning(), 2);
+  running.RemoveNameless();
+  EXPECT_EQ(running.NumRunning(), 1);
+  running.Remove("a");
+  EXPECT_TRUE(running.AwaitNone(absl::ZeroDuration()));
+}
+
 TEST(RunningRequests, ExpiresAWhileAfterTheDeadline) {
   RunningRequests running;
   const auto request = std::make_shared<FakeRequest>();

@@ -50,7 +50,8 @@ class StreamRouterTest : public ::testing::Test {
                                .vocab_size = 50,
                                .max_positions = max_positions,
                                .routing_tables = {0, 3},
-                               .heartbeat_interval = {}});
+                               .heartbeat_interval = {},
+                               .max_streams = 8});
     return link;
   }
 
@@ -118,6 +119,26 @@ TEST_F(StreamRouterTest, StreamRunsToItsEnd) {
   EXPECT_FALSE(sink->dirty);
   EXPECT_EQ(router_.GetCounts().streams, 0);
   EXPECT_TRUE(moves_.empty());
+}
+
+TEST_F(StreamRouterTest, ParkedStreamGoesOnWhereItStopped) {
+  const auto link = AddNode("a");
+  const auto sink = Submit();
+  Emit(link, 1, 0, 11);
+  router_.Park(RequestId{7});
+  EXPECT_EQ(link->cancelled.size(), 1U);
+  Emit(link, 1, 1, 99);  // was under way
+  Advance(absl::Seconds(100));
+  EXPECT_EQ(link->submissions.size(), 1U);
+  router_.Resume(RequestId{7});
+  ASSERT_EQ(link->submissions.size(), 2U);
+  EXPECT_EQ(link->submissions[1].emitted, (std::vector<TokenId>{11}));
+  Emit(link, 2, 1, 12, Finished{FinishReason::kStop, {}});
+  EXPECT_EQ(sink->ids, (std::vector<TokenId>{11, 12}));
+  EXPECT_TRUE(moves_.empty());
+  router_.Park(RequestId{7});  // has ended
+  router_.Resume(RequestId{7});
+  EXPECT_EQ(link->submissions.size(), 2U);
 }
 
 TEST_F(StreamRouterTest, LimitsOfTheMeshAreThoseOfTheSmallestNode) {

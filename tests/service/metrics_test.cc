@@ -35,6 +35,14 @@ TEST(Metrics, AreReadOverHttp) {
               HasSubstr("# TYPE mesh_process_cpu_seconds_total counter"));
 }
 
+TEST(Metrics, AreTextForAnotherPort) {
+  const auto metrics = Metrics::Start("", "gateway");
+  ASSERT_OK(metrics);
+  const std::string text = (*metrics)->Text();
+  EXPECT_THAT(text, HasSubstr("mesh_build_info{role=\"gateway\",version=\"0."));
+  EXPECT_THAT(text, HasSubstr("\nmesh_process_open_fds "));
+}
+
 TEST(Metrics, NothingListensWithoutAnAddress) {
   const auto metrics = Metrics::Start("", "router");
   ASSERT_OK(metrics);
