@@ -22,8 +22,7 @@ std::string AnswerPace::Text() const {
   const double seconds = absl::ToDoubleSeconds(last_ - first_);
   if (num_tokens_ > num_first_ && seconds > 0) {
     const double rate = (num_tokens_ - num_first_) / seconds;
-    absl::StrAppendFormat(
-        &text, rate < 10 ? ", %.1f tokens/s" : ", %.0f tokens/s", rate);
+    absl::StrAppendFormat(&text, ", %.*f tokens/s", rate < 10 ? 1 : 0, rate);
   }
   absl::StrAppendFormat(&text, ", first after %.1f s",
                         absl::ToDoubleSeconds(first_ - asked_));

@@ -128,14 +128,13 @@ void Generation::OnAdmitted(absl::StatusOr<Ticket> ticket) {
   Leavings leavings;
   {
     const MutexLock lock(mutex_);
-    if (ticket.ok()) {
+    absl::Status status = ticket.status();
+    if (status.ok()) {
       ticket_ = *std::move(ticket);
       context_.metrics.ObserveQueueTime(ticket_->Waited());
+      if (!end_.has_value()) status = Submit();
     }
-    if (!end_.has_value()) {
-      const absl::Status status = ticket.ok() ? Submit() : ticket.status();
-      if (!status.ok()) TakeEnd({FinishReason::kFailed, status});
-    }
+    if (!status.ok()) TakeEnd({FinishReason::kFailed, status});
     request_.reset();
     leavings = TakeLeavings();
     WriteNext();

@@ -40,7 +40,7 @@ class HttpDoor final : private HttpHandler {
       Options options, const GenerationContext& context,
       TenantRegistry& tenants);
   // After Stop(), once all generations are over.
-  ~HttpDoor();
+  ~HttpDoor() override;
 
   const std::string& Address() const { return server_->Address(); }
   // Takes no more requests; returns when answers have been sent, or at `limit`.

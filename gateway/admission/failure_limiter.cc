@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kMaxAddressBytes = 64;
 
 std::string NetworkOf(absl::string_view address) {
-  const std::string text(address.substr(0, kMaxAddressBytes));
+  std::string text(address.substr(0, kMaxAddressBytes));
   std::array<char, 16> bytes = {};
   if (inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return text;
   const bool is_ipv4 =

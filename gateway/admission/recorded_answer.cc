@@ -50,7 +50,7 @@ void RecordedAnswer::StartStream(int status, HttpHeaders headers,
   PumpAll();
 }
 
-void RecordedAnswer::Write(std::string piece,
+void RecordedAnswer::Write(const std::string& piece,
                            std::function<void(bool ok)> done) {
   Reserve(piece.size());
   Calls calls;

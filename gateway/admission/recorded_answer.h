@@ -48,7 +48,7 @@ class RecordedAnswer final
   // is called back from within them.
   void Respond(HttpResponse response);
   void StartStream(int status, HttpHeaders headers, std::string keep_alive);
-  void Write(std::string piece, std::function<void(bool ok)> done);
+  void Write(const std::string& piece, std::function<void(bool ok)> done);
   void EndStream();
   void Abort();
   void DoNotKeep();
@@ -148,7 +148,7 @@ class RecordingResponder final : public Responder {
     answer_->StartStream(status, std::move(headers), std::move(keep_alive));
   }
   void Write(std::string piece, std::function<void(bool ok)> done) override {
-    answer_->Write(std::move(piece), std::move(done));
+    answer_->Write(piece, std::move(done));
   }
   void EndStream() override { answer_->EndStream(); }
   void DoNotKeep() override { answer_->DoNotKeep(); }

@@ -106,11 +106,11 @@ class TenantReader {
       return Error(node, absl::StrCat(tenant->name, ": stands here twice"));
     }
     if (!keys.IsDefined()) return Error(node, "a tenant without keys");
-    return ReadKeys(keys, std::move(tenant));
+    return ReadKeys(keys, tenant);
   }
 
   absl::Status ReadKeys(const YAML::Node& list,
-                        std::shared_ptr<const Tenant> tenant) {
+                        const std::shared_ptr<const Tenant>& tenant) {
     if (!list.IsSequence() || list.size() > kMaxKeysPerTenant) {
       return Error(list, absl::StrCat("expected a list of at most ",
                                       kMaxKeysPerTenant, " keys"));

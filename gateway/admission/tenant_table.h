@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -24,8 +23,8 @@ class TenantTable {
   };
 
   // False if there is a key of that id.
-  bool Add(const std::string& key_id, Entry entry) {
-    return entries_.try_emplace(key_id, std::move(entry)).second;
+  bool Add(const std::string& key_id, const Entry& entry) {
+    return entries_.try_emplace(key_id, entry).second;
   }
   // Null if there is none.
   const Entry* Find(absl::string_view key_id) const {

@@ -13,13 +13,16 @@ namespace {
 
 constexpr absl::string_view kPrefix = "expertmesh-client/";
 
+bool IsHexDigit(char c) {
+  return absl::ascii_isxdigit(static_cast<unsigned char>(c));
+}
+
 // gRPC shows peers as URIs.
 std::string DecodePercents(absl::string_view text) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
     const bool escape = text[i] == '%' && i + 2 < text.size() &&
-                        absl::ascii_isxdigit(text[i + 1]) &&
-                        absl::ascii_isxdigit(text[i + 2]);
+                        IsHexDigit(text[i + 1]) && IsHexDigit(text[i + 2]);
     if (!escape) {
       decoded.push_back(text[i]);
       continue;

@@ -25,7 +25,8 @@ constexpr size_t kMaxSizeDigits = 8;
 
 uint64_t HexValue(char byte) {
   if (byte <= '9') return static_cast<uint64_t>(byte - '0');
-  return static_cast<uint64_t>((byte | 0x20) - 'a' + 10);
+  const int letter = (byte | 0x20) - 'a';
+  return static_cast<uint64_t>(letter) + 10;
 }
 
 }  // namespace
