@@ -172,7 +172,7 @@ TEST_F(OllamaExchangeTest, OneThatDoesNotReadIsBrokenOff) {
   tasks.reset();
 }
 
-TEST_F(OllamaExchangeTest, CancelledByNameItIsComplete) {
+TEST_F(OllamaExchangeTest, CancelledByNameItDoesNotLookComplete) {
   AddNode();
   const auto client = Send("POST", "/api/chat", kChat);
   const Submission stream = Submitted();
@@ -180,7 +180,7 @@ TEST_F(OllamaExchangeTest, CancelledByNameItIsComplete) {
   ASSERT_TRUE(PumpUntil(*client, [&] { return client->Lines().size() == 1; }));
   ASSERT_TRUE(running_.Cancel(stream.request_id).ok());
   ASSERT_TRUE(PumpUntil(*client, [&] { return client->IsOver(); }));
-  EXPECT_EQ(client->Lines().back()["done_reason"], "stop");
+  EXPECT_EQ(client->Lines().back()["error"], "the request was cancelled");
 }
 
 }  // namespace
