@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <signal.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "attention-node/attention_server.h"
-#include "core/mutex.h"
 #include "core/status_macros.h"
 #include "service/exit_code.h"
+#include "service/failure.h"
 #include "service/flags.h"
 #include "service/logger.h"
 #include "service/role.h"
@@ -22,30 +18,9 @@
 namespace mesh::attention {
 namespace {
 
-// Why the server can never serve, as it said from one of its threads.
-class Failure {
- public:
-  // Wakes main as if it had been told to end.
-  void Set(const absl::Status& status) {
-    {
-      const MutexLock lock(mutex_);
-      status_ = status;
-    }
-    kill(getpid(), SIGTERM);
-  }
-  absl::Status Get() {
-    const MutexLock lock(mutex_);
-    return status_;
-  }
-
- private:
-  Mutex mutex_;
-  absl::Status status_ ABSL_GUARDED_BY(mutex_);
-};
-
 absl::Status Run(int argc, char** argv) {
   service::ShutdownSignal shutdown;
-  Failure failure;
+  service::Failure failure;
   AttentionServer::Options options;
   options.on_failure = [&](const absl::Status& s) { failure.Set(s); };
   std::string log_level = "info";

@@ -6,38 +6,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/node_selector.h"
+#include "gateway/retry_policy.h"
 
 namespace mesh::gateway {
 namespace {
-
-// Whether another attempt may give another answer.
-bool IsRetryable(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kAborted:
-    case absl::StatusCode::kDataLoss:
-    // The experts' time was up; the stream's own deadline has its own reason.
-    case absl::StatusCode::kDeadlineExceeded:
-    // An earlier attempt is still being cleared away at that node.
-    case absl::StatusCode::kAlreadyExists:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // What a new stream runs on at that node: its newest routing table.
 ModelIdentity IdentityOf(const NodeHello& hello) {
   return {hello.model, hello.numerics,
           *std::max_element(hello.routing_tables.begin(),
                             hello.routing_tables.end())};
-}
-
-absl::Duration Backoff(int num_failures, absl::Duration first,
-                       absl::Duration longest) {
-  const int doublings = std::min(num_failures - 1, 16);
-  return std::min(first * (1 << std::max(doublings, 0)), longest);
 }
 
 }  // namespace
