@@ -17,6 +17,7 @@
 #include "core/check.h"
 #include "core/mutex.h"
 #include "core/status_macros.h"
+#include "service/grpc_health.h"
 #include "service/host_port.h"
 
 namespace mesh::service {
@@ -39,6 +40,7 @@ void EnableHealthAndReflection() {
   static const bool enabled = [] {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    DescribeHealthService();
     return true;
   }();
   static_cast<void>(enabled);

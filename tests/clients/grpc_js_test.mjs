@@ -9,9 +9,9 @@ import {
   smallGrpcAddress, untilCancelled, untilIdle,
 } from './mesh.mjs';
 
-const files = ['mesh/gateway/v1/inference_service.proto', 'mesh/gateway/v1/error_details.proto', 'health.proto'];
+const files = ['mesh/gateway/v1/inference_service.proto', 'mesh/gateway/v1/error_details.proto', 'grpc/health/v1/health.proto'];
 const api = grpc.loadPackageDefinition(protoLoader.loadSync(files, {
-  includeDirs: ['.', process.env.MESH_PROTO],
+  includeDirs: [process.env.MESH_PROTO],
   keepCase: true, defaults: true, longs: String, enums: String, oneofs: true,
 }));
 const plaintext = grpc.credentials.createInsecure();
