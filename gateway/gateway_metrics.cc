@@ -69,6 +69,12 @@ struct GatewayMetrics::State {
             registry, "mesh_gateway_connections_total",
             "Connections that clients opened and requests cut short, by "
             "port and what became of them.")),
+        responses(Counters(registry, "mesh_gateway_responses_total",
+                           "Answers to requests of any kind, by port, route "
+                           "and status code.")),
+        idempotent(Counters(registry, "mesh_idempotent_requests_total",
+                            "Requests with an Idempotency-Key, by what became "
+                            "of them.")),
         duration(Histogram(registry, "mesh_request_duration_seconds",
                            "From a request to the end of its answer.", of_model,
                            RequestBuckets())),
@@ -116,6 +122,8 @@ struct GatewayMetrics::State {
   CounterFamily& shed;
   CounterFamily& migrations;
   CounterFamily& connections;
+  CounterFamily& responses;
+  CounterFamily& idempotent;
   prometheus::Histogram& duration;
   prometheus::Histogram& queue;
   prometheus::Histogram& first_token;
@@ -156,6 +164,16 @@ void GatewayMetrics::CountRequest(absl::string_view api,
   if (vllm_ == nullptr) return;
   vllm_->CountRequest(record.duration, record.num_prompt_tokens,
                       record.num_completion_tokens);
+}
+
+void GatewayMetrics::CountResponse(absl::string_view port,
+                                   absl::string_view route,
+                                   absl::string_view code) {
+  state_->responses
+      .Add({{"port", std::string(port)},
+            {"route", std::string(route)},
+            {"code", std::string(code)}})
+      .Increment();
 }
 
 void GatewayMetrics::ObserveQueueTime(absl::Duration waited) {
@@ -199,6 +217,10 @@ void GatewayMetrics::SetConnections(absl::string_view port,
                                     absl::string_view what, uint64_t total) {
   RaiseTo(total, state_->connections.Add({{"port", std::string(port)},
                                           {"what", std::string(what)}}));
+}
+
+void GatewayMetrics::SetIdempotent(absl::string_view what, uint64_t total) {
+  RaiseTo(total, state_->idempotent.Add({{"what", std::string(what)}}));
 }
 
 }  // namespace mesh::gateway

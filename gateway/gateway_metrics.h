@@ -43,6 +43,10 @@ class GatewayMetrics {
   ~GatewayMetrics();
 
   void CountRequest(absl::string_view api, const RequestRecord& record);
+  // An answer's beginning over HTTP, the end of one over gRPC: `route` is a
+  // path or a method and `code` an HTTP status or a gRPC code's name.
+  void CountResponse(absl::string_view port, absl::string_view route,
+                     absl::string_view code);
   void ObserveQueueTime(absl::Duration waited);
   void ObserveFirstToken(absl::Duration since_request);
   void ObserveTokenGap(absl::Duration gap);
@@ -54,6 +58,8 @@ class GatewayMetrics {
   // `port`: "http" or "grpc"; `what`: "accepted", or why it was closed.
   void SetConnections(absl::string_view port, absl::string_view what,
                       uint64_t total);
+  // `what`: "recorded", "replayed", "joined" or "mismatch".
+  void SetIdempotent(absl::string_view what, uint64_t total);
 
  private:
   struct State;

@@ -21,6 +21,11 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& context,
   return given;
 }
 
+void CountEnd(const GenerationContext& context, const absl::Status& status) {
+  context.metrics.CountResponse("grpc", "Generate",
+                                absl::StatusCodeToString(status.code()));
+}
+
 // Both kinds of call delete themselves in OnDone.
 class RefusedCall final
     : public grpc::ServerWriteReactor<v1::GenerateResponse> {
@@ -38,7 +43,10 @@ grpc::ServerWriteReactor<v1::GenerateResponse>* GenerateCall::Start(
     absl::StatusOr<std::shared_ptr<const Tenant>> tenant,
     grpc::CallbackServerContext* server_context,
     const v1::GenerateRequest& request) {
-  if (!tenant.ok()) return new RefusedCall(tenant.status(), server_context);
+  if (!tenant.ok()) {
+    CountEnd(context, tenant.status());
+    return new RefusedCall(tenant.status(), server_context);
+  }
   auto* call = new GenerateCall(context, *std::move(tenant), server_context);
   call->generation_->Begin(FromProto(request));
   return call;
@@ -76,6 +84,7 @@ void GenerateCall::WriteDelta(AnswerDelta delta) {
 }
 
 void GenerateCall::WriteEnd(const AnswerEnd& end) {
+  CountEnd(context_, end.status);
   if (!end.status.ok()) {
     Finish(ToGrpcError(end.status, server_context_));
     return;

@@ -28,13 +28,17 @@ absl::StatusOr<EncodedPrompt> EncodePromptInput(GenerateInput& input,
     return EncodeMessages(*messages, input.thinking, model);
   }
   if (const auto* text = std::get_if<std::string>(&input.prompt)) {
-    if (text->empty()) return absl::InvalidArgumentError("text is empty");
+    if (text->empty()) {
+      return InvalidField("text", "invalid_value", "text is empty");
+    }
     EncodedPrompt prompt;
     ASSIGN_OR_RETURN(prompt.ids, EncodeTextPrompt(*text, model));
     return prompt;
   }
   if (auto* ids = std::get_if<std::vector<TokenId>>(&input.prompt)) {
-    if (ids->empty()) return absl::InvalidArgumentError("token_ids is empty");
+    if (ids->empty()) {
+      return InvalidField("token_ids", "invalid_value", "token_ids is empty");
+    }
     RETURN_IF_ERROR(CheckTokenIds("token_ids", *ids, model.card.vocab_size));
     return EncodedPrompt{.ids = std::move(*ids)};
   }
@@ -43,17 +47,17 @@ absl::StatusOr<EncodedPrompt> EncodePromptInput(GenerateInput& input,
 }
 
 absl::Status CheckStops(const GenerateInput& input, bool wants_text) {
-  RETURN_IF_ERROR(CheckCount("number of stop strings",
+  RETURN_IF_ERROR(CheckCount("number of stop strings", "stop",
                              static_cast<int64_t>(input.stops.size()), 0,
                              kMaxStops));
   for (const std::string& stop : input.stops) {
-    RETURN_IF_ERROR(CheckCount("length of a stop string in bytes",
+    RETURN_IF_ERROR(CheckCount("length of a stop string in bytes", "stop",
                                static_cast<int64_t>(stop.size()), 1,
                                kMaxStopBytes));
   }
   if (!wants_text && !input.stops.empty()) {
-    return absl::InvalidArgumentError(
-        "stop needs text; with token_ids use stop_token_ids");
+    return InvalidField("stop", "invalid_value",
+                        "stop needs text; with token_ids use stop_token_ids");
   }
   return absl::OkStatus();
 }
@@ -81,10 +85,12 @@ absl::StatusOr<Sampling> MakeSampling(const GenerateInput& input,
   sampling.stop_token_ids = input.stop_token_ids;
   sampling.ignore_eos = input.ignore_eos;
   if (input.logprobs.has_value()) {
-    RETURN_IF_ERROR(CheckCount("logprobs", *input.logprobs, 0, kMaxLogprobs));
+    RETURN_IF_ERROR(
+        CheckCount("logprobs", "logprobs", *input.logprobs, 0, kMaxLogprobs));
     sampling.num_logprobs = static_cast<int>(*input.logprobs);
   } else if (input.prompt_logprobs) {
-    return absl::InvalidArgumentError(
+    return InvalidField(
+        "prompt_logprobs", "invalid_value",
         "prompt_logprobs needs logprobs, the number of entries per token");
   }
   RETURN_IF_ERROR(CheckSampling(sampling, card.vocab_size));
@@ -106,8 +112,8 @@ absl::StatusOr<int> MaxTokens(uint32_t given, size_t num_prompt,
   if (given > room) {
     return InvalidField(
         "max_tokens", "context_length_exceeded",
-        absl::StrCat("max_tokens is ", given, ", expected 0 to ", room,
-                     ": the prompt has ", num_prompt,
+        absl::StrCat("up to ", given, " new tokens are asked for and ", room,
+                     " fit: the prompt has ", num_prompt,
                      " tokens and the context ", max_positions));
   }
   return static_cast<int>(given);
@@ -116,7 +122,7 @@ absl::StatusOr<int> MaxTokens(uint32_t given, size_t num_prompt,
 }  // namespace
 
 absl::Status CheckInputBytes(absl::string_view name, size_t num_bytes) {
-  return CheckCount(absl::StrCat("length of ", name, " in bytes"),
+  return CheckCount(absl::StrCat("length of ", name, " in bytes"), name,
                     static_cast<int64_t>(num_bytes), 0, kMaxInputBytes);
 }
 
@@ -133,7 +139,7 @@ absl::Status CheckTokenIds(absl::string_view name,
 }
 
 absl::Status CheckRequestId(absl::string_view request_id) {
-  RETURN_IF_ERROR(CheckCount("length of request_id in bytes",
+  RETURN_IF_ERROR(CheckCount("length of request_id in bytes", "request_id",
                              static_cast<int64_t>(request_id.size()), 0,
                              kMaxRequestIdBytes));
   const bool plain =
@@ -142,7 +148,8 @@ absl::Status CheckRequestId(absl::string_view request_id) {
                absl::string_view("-_.:").find(c) != absl::string_view::npos;
       });
   if (plain) return absl::OkStatus();
-  return absl::InvalidArgumentError(
+  return InvalidField(
+      "request_id", "invalid_value",
       absl::StrCat("request_id is ", Quoted(request_id),
                    ", expected letters, digits, '-', '_', '.' and ':'"));
 }
@@ -151,7 +158,7 @@ absl::StatusOr<EncodedPrompt> EncodeMessages(const Messages& messages,
                                              std::optional<bool> thinking,
                                              const ServedModel& model,
                                              bool add_generation_prompt) {
-  RETURN_IF_ERROR(CheckCount("number of messages",
+  RETURN_IF_ERROR(CheckCount("number of messages", "messages",
                              static_cast<int64_t>(messages.size()), 1,
                              kMaxMessages));
   std::vector<ChatMessage> chat;
@@ -198,7 +205,8 @@ absl::StatusOr<GenerationRequest> CheckGenerateInput(GenerateInput input,
     return ModelNotFound(input.model);
   }
   RETURN_IF_ERROR(CheckRequestId(input.request_id));
-  RETURN_IF_ERROR(CheckCount("priority", input.priority, 0, kMaxPriority));
+  RETURN_IF_ERROR(
+      CheckCount("priority", "priority", input.priority, 0, kMaxPriority));
   GenerationRequest request;
   request.wants_text =
       input.text_from_ids ||

@@ -3,7 +3,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "gateway/counted_responder.h"
 #include "gateway/openai/error_response.h"
 
 namespace mesh::gateway {
@@ -31,6 +33,7 @@ absl::StatusOr<std::unique_ptr<HttpDoor>> HttpDoor::Start(
 HttpDoor::HttpDoor(Options options, const GenerationContext& context,
                    TenantRegistry& tenants)
     : options_(std::move(options)),
+      metrics_(context.metrics),
       tenants_(tenants),
       store_(
           {},
@@ -74,6 +77,11 @@ HttpDoor::~HttpDoor() { Stop(); }
 
 void HttpDoor::Handle(HttpRequest request,
                       std::shared_ptr<Responder> responder) {
+  responder = std::make_shared<CountedResponder>(
+      std::move(responder),
+      [&metrics = metrics_, route = RouteOf(request.path)](int status) {
+        metrics.CountResponse("http", route, absl::StrCat(status));
+      });
   if (!FindHeader(request.headers, kIdempotencyKey).empty()) {
     auto record = OpenRecord(request, responder);
     if (!record.ok()) {
@@ -84,6 +92,11 @@ void HttpDoor::Handle(HttpRequest request,
     responder = *std::move(record);
   }
   routes_.Handle(std::move(request), std::move(responder));
+}
+
+std::string HttpDoor::RouteOf(absl::string_view path) const {
+  const absl::string_view pattern = routes_.PatternOf(path);
+  return std::string(pattern.empty() ? "unknown" : pattern);
 }
 
 absl::StatusOr<std::shared_ptr<Responder>> HttpDoor::OpenRecord(
@@ -110,6 +123,11 @@ void HttpDoor::Export(GatewayMetrics& metrics) const {
   for (const auto& [what, total] : totals) {
     metrics.SetConnections("http", what, total);
   }
+  const IdempotencyStore::Stats kept = store_.GetStats();
+  metrics.SetIdempotent("recorded", kept.num_recorded);
+  metrics.SetIdempotent("replayed", kept.num_replayed);
+  metrics.SetIdempotent("joined", kept.num_joined);
+  metrics.SetIdempotent("mismatch", kept.num_mismatches);
 }
 
 }  // namespace mesh::gateway

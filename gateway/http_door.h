@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gateway/admission/idempotency_store.h"
 #include "gateway/admission/tenant_registry.h"
@@ -60,7 +61,11 @@ class HttpDoor final : private HttpHandler {
   absl::StatusOr<std::shared_ptr<Responder>> OpenRecord(
       const HttpRequest& request, std::shared_ptr<Responder> responder);
 
+  // Bounded in number, as labels must be.
+  std::string RouteOf(absl::string_view path) const;
+
   const Options options_;
+  GatewayMetrics& metrics_;
   TenantRegistry& tenants_;
   IdempotencyStore store_;
   TaskThread tasks_;  // of the store

@@ -18,15 +18,18 @@ namespace {
 // As many as a text of kMaxInputBytes can have.
 constexpr int64_t kMaxIds = kMaxInputBytes;
 
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
-                                 const absl::Status& status) {
+}  // namespace
+
+grpc::ServerUnaryReactor* InferenceService::Answer(
+    absl::string_view method, grpc::CallbackServerContext* context,
+    const absl::Status& status) {
+  context_.metrics.CountResponse("grpc", method,
+                                 absl::StatusCodeToString(status.code()));
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(status.ok() ? grpc::Status::OK
                               : ToGrpcError(status, context));
   return reactor;
 }
-
-}  // namespace
 
 grpc::ServerWriteReactor<v1::GenerateResponse>* InferenceService::Generate(
     grpc::CallbackServerContext* context, const v1::GenerateRequest* request) {
@@ -50,7 +53,7 @@ grpc::ServerUnaryReactor* InferenceService::Cancel(
   absl::Status status = TenantOf(*context).status();
   if (status.ok()) status = CheckRequestId(request->request_id());
   if (status.ok()) status = context_.running.Cancel(request->request_id());
-  return Answer(context, status);
+  return Answer("Cancel", context, status);
 }
 
 grpc::ServerUnaryReactor* InferenceService::Tokenize(
@@ -58,7 +61,7 @@ grpc::ServerUnaryReactor* InferenceService::Tokenize(
     v1::TokenizeResponse* response) {
   absl::Status status = TenantOf(*context).status();
   if (status.ok()) status = DoTokenize(*request, response);
-  return Answer(context, status);
+  return Answer("Tokenize", context, status);
 }
 
 absl::Status InferenceService::DoTokenize(
@@ -85,13 +88,14 @@ grpc::ServerUnaryReactor* InferenceService::Detokenize(
     v1::DetokenizeResponse* response) {
   absl::Status status = TenantOf(*context).status();
   if (status.ok()) status = DoDetokenize(*request, response);
-  return Answer(context, status);
+  return Answer("Detokenize", context, status);
 }
 
 absl::Status InferenceService::DoDetokenize(
     const v1::DetokenizeRequest& request,
     v1::DetokenizeResponse* response) const {
-  RETURN_IF_ERROR(CheckCount("number of ids", request.ids_size(), 0, kMaxIds));
+  RETURN_IF_ERROR(
+      CheckCount("number of ids", "ids", request.ids_size(), 0, kMaxIds));
   const std::vector<TokenId> ids(request.ids().begin(), request.ids().end());
   RETURN_IF_ERROR(CheckTokenIds("ids", ids, context_.model.card.vocab_size));
   response->set_text(
@@ -109,7 +113,7 @@ grpc::ServerUnaryReactor* InferenceService::ListModels(
   if (status.ok() && MayUse(**tenant, context_.model.card.name)) {
     status = DoListModels(response);
   }
-  return Answer(context, status);
+  return Answer("ListModels", context, status);
 }
 
 absl::Status InferenceService::DoListModels(

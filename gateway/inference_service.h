@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "gateway/admission/tenant_registry.h"
 #include "gateway/generate_service.h"
 #include "mesh/gateway/v1/inference_service.grpc.pb.h"
@@ -37,6 +38,9 @@ class InferenceService final : public v1::InferenceService::CallbackService {
       v1::ListModelsResponse* response) override;
 
  private:
+  grpc::ServerUnaryReactor* Answer(absl::string_view method,
+                                   grpc::CallbackServerContext* context,
+                                   const absl::Status& status);
   absl::Status DoTokenize(const v1::TokenizeRequest& request,
                           v1::TokenizeResponse* response) const;
   absl::Status DoDetokenize(const v1::DetokenizeRequest& request,

@@ -35,7 +35,7 @@ absl::Status CheckPositive(absl::string_view name, float value, float most) {
 }
 
 absl::Status CheckLogitBias(const Sampling& sampling, int vocab_size) {
-  RETURN_IF_ERROR(CheckCount("number of logit_bias entries",
+  RETURN_IF_ERROR(CheckCount("number of logit_bias entries", "logit_bias",
                              static_cast<int64_t>(sampling.logit_bias.size()),
                              0, vocab_size));
   for (const auto& [token, bias] : sampling.logit_bias) {
@@ -52,10 +52,11 @@ absl::Status CheckLogitBias(const Sampling& sampling, int vocab_size) {
 
 }  // namespace
 
-absl::Status CheckCount(absl::string_view name, int64_t value, int64_t least,
-                        int64_t most) {
+absl::Status CheckCount(absl::string_view name, absl::string_view param,
+                        int64_t value, int64_t least, int64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
+  return InvalidField(
+      param, "invalid_value",
       absl::StrCat(name, " is ", value, ", expected ", least, " to ", most));
 }
 
@@ -63,8 +64,8 @@ absl::Status CheckSampling(const Sampling& sampling, int vocab_size) {
   RETURN_IF_ERROR(
       CheckRange("temperature", sampling.temperature, 0, kMaxTemperature));
   RETURN_IF_ERROR(CheckPositive("top_p", sampling.top_p, 1));
-  RETURN_IF_ERROR(
-      CheckCount("top_k", sampling.top_k, 0, std::numeric_limits<int>::max()));
+  RETURN_IF_ERROR(CheckCount("top_k", "top_k", sampling.top_k, 0,
+                             std::numeric_limits<int>::max()));
   RETURN_IF_ERROR(CheckRange("min_p", sampling.min_p, 0, 1));
   RETURN_IF_ERROR(CheckRange("presence_penalty", sampling.presence_penalty,
                              -kMaxPenalty, kMaxPenalty));
@@ -75,11 +76,12 @@ absl::Status CheckSampling(const Sampling& sampling, int vocab_size) {
                                 kMaxRepetitionPenalty));
   RETURN_IF_ERROR(CheckLogitBias(sampling, vocab_size));
   RETURN_IF_ERROR(CheckCount(
-      "number of stop_token_ids",
+      "number of stop_token_ids", "stop_token_ids",
       static_cast<int64_t>(sampling.stop_token_ids.size()), 0, vocab_size));
   RETURN_IF_ERROR(
       CheckTokenIds("stop_token_ids", sampling.stop_token_ids, vocab_size));
-  return CheckCount("logprobs", sampling.num_logprobs, -1, kMaxLogprobs);
+  return CheckCount("logprobs", "logprobs", sampling.num_logprobs, -1,
+                    kMaxLogprobs);
 }
 
 }  // namespace mesh::gateway

@@ -9,9 +9,10 @@
 
 namespace mesh::gateway {
 
-// "NAME is VALUE, expected LEAST to MOST" unless it is.
-absl::Status CheckCount(absl::string_view name, int64_t value, int64_t least,
-                        int64_t most);
+// kInvalidArgument, "NAME is VALUE, expected LEAST to MOST", unless it is.
+// `name` says what is counted; `param` is the field that it is counted of.
+absl::Status CheckCount(absl::string_view name, absl::string_view param,
+                        int64_t value, int64_t least, int64_t most);
 
 // Checks every field of `sampling` but max_tokens, with the ranges of the
 // attention nodes. Errors: kInvalidArgument names the field, its value and its

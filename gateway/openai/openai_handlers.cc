@@ -272,11 +272,15 @@ absl::StatusOr<Echo> OpenAiHandlers::EchoOf(const PromptInput& prompt) const {
 absl::Status OpenAiHandlers::CheckPrompts(
     const std::vector<PromptInput>& prompts) const {
   for (size_t i = 0; i < prompts.size(); ++i) {
-    const auto* ids = std::get_if<std::vector<TokenId>>(&prompts[i]);
-    if (ids == nullptr) continue;
-    RETURN_IF_ERROR(CheckTokenIds(
-        prompts.size() == 1 ? "prompt" : absl::StrCat("prompt[", i, "]"), *ids,
-        context_.model.card.vocab_size));
+    const std::string path =
+        prompts.size() == 1 ? "prompt" : absl::StrCat("prompt[", i, "]");
+    if (const auto* text = std::get_if<std::string>(&prompts[i])) {
+      RETURN_IF_ERROR(CheckInputBytes(path, text->size()));
+    } else if (const auto* ids =
+                   std::get_if<std::vector<TokenId>>(&prompts[i])) {
+      RETURN_IF_ERROR(
+          CheckTokenIds(path, *ids, context_.model.card.vocab_size));
+    }
   }
   return absl::OkStatus();
 }

@@ -32,6 +32,8 @@ TEST(GatewayMetrics, CountsWhatItIsTold) {
   metrics.SetShed("full", 4);
   metrics.SetShed("full", 6);
   metrics.SetConnections("http", "accepted", 9);
+  metrics.SetIdempotent("replayed", 2);
+  metrics.CountResponse("grpc", "Tokenize", "UNAUTHENTICATED");
   const std::string text =
       prometheus::TextSerializer().Serialize(registry.Collect());
   for (const char* line :
@@ -49,6 +51,9 @@ TEST(GatewayMetrics, CountsWhatItIsTold) {
         "mesh_completion_tokens_total{model=\"m\",kind=\"answer\"} 6\n",
         "mesh_stream_migrations_total{model=\"m\",reason=\"lost\"} 1\n",
         "mesh_gateway_connections_total{port=\"http\",what=\"accepted\"} 9\n",
+        "mesh_gateway_responses_total{code=\"UNAUTHENTICATED\","
+        "port=\"grpc\",route=\"Tokenize\"} 1\n",
+        "mesh_idempotent_requests_total{what=\"replayed\"} 2\n",
         "mesh_requests_running{model=\"m\"} 3\n",
         "mesh_requests_waiting{model=\"m\"} 7\n",
         "mesh_streams_open{model=\"m\"} 2\n",

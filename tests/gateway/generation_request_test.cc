@@ -118,11 +118,11 @@ TEST(GenerationRequest, BadFieldsAreNamedWithValueAndRange) {
            "the prompt has 100 tokens, expected at most 99: the context has "
            "100"},
           {[](auto& in) { in.max_tokens = 98; },
-           "max_tokens is 98, expected 0 to 97: the prompt has 3 tokens and "
-           "the context 100"},
-          {[](auto& in) { in.max_tokens = 0xFFFFFFFF; },
-           "max_tokens is 4294967295, expected 0 to 97: the prompt has 3 "
+           "up to 98 new tokens are asked for and 97 fit: the prompt has 3 "
            "tokens and the context 100"},
+          {[](auto& in) { in.max_tokens = 0xFFFFFFFF; },
+           "up to 4294967295 new tokens are asked for and 97 fit: the prompt "
+           "has 3 tokens and the context 100"},
           {[](auto& in) { in.sampling.temperature = -0.5F; },
            "temperature is -0.5, expected 0 to 2"},
           {[](auto& in) { in.sampling.temperature = std::nanf(""); },

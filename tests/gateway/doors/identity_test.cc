@@ -127,6 +127,31 @@ TEST_F(IdentityTest, RightsOfAKey) {
             SendHttp(ChatAs(other)).body);
 }
 
+// Whatever is refused, and by whom: an operator sees how often.
+TEST_F(IdentityTest, WhatIsRefusedIsCounted) {
+  StartWithKeys();
+  const std::string key = Bearer(Key(1));
+  SendHttp(ChatAs(Bearer(Key(9))));
+  SendHttp(ChatAs(key, R"("max_tokens":"x")"));
+  SendHttp(ChatAs(key));
+  SendHttp("GET /v1/models/m HTTP/1.1\r\nHost: g\r\n" + key + "\r\n");
+  SendHttp("GET /admin HTTP/1.1\r\nHost: g\r\n\r\n");
+  SendGenerate("text:'x'");
+  const std::string text =
+      SendHttp("GET /metrics HTTP/1.1\r\nHost: g\r\n" + key + "\r\n").body;
+  for (const char* labels :
+       {R"({code="401",port="http",route="/v1/chat/completions"} 1)",
+        R"({code="400",port="http",route="/v1/chat/completions"} 1)",
+        R"({code="200",port="http",route="/v1/chat/completions"} )",
+        R"({code="404",port="http",route="/v1/models/*"} 1)",
+        R"({code="404",port="http",route="unknown"} 1)",
+        R"({code="UNAUTHENTICATED",port="grpc",route="Generate"} 1)"}) {
+    EXPECT_TRUE(absl::StrContains(
+        text, absl::StrCat("mesh_gateway_responses_total", labels)))
+        << labels;
+  }
+}
+
 TEST_F(IdentityTest, TooManyWrongKeys) {
   StartWithKeys();
   const std::string wrong = ChatAs(Bearer(Key(9)));

@@ -103,7 +103,7 @@ TEST_F(OllamaExchangeTest, ARefusalHasAStatusOfItsOwn) {
                      R"({"model": "tiny-r1", "options": {"num_predict": 99},
                  "messages": [{"role": "user", "content": "hi"}]})")["error"]
                   .get<std::string>(),
-              HasSubstr("max_tokens is 99"));
+              HasSubstr("up to 99 new tokens are asked for"));
 }
 
 TEST_F(OllamaExchangeTest, AnErrorInAStreamIsALine) {
