@@ -234,7 +234,7 @@ absl::Status OpenAiHandlers::StartChat(const HttpRequest& request,
   const std::string name =
       chat.input.request_id.empty() ? id : chat.input.request_id;
   std::vector<GenerateInput> inputs;
-  inputs.reserve(chat.n);
+  inputs.reserve(static_cast<size_t>(chat.n));
   for (int i = 0; i < chat.n; ++i) {
     inputs.push_back(InputOfChoice(chat.input, name, i, chat.n));
   }
