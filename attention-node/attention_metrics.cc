@@ -60,6 +60,7 @@ AttentionMetrics::AttentionMetrics(prometheus::Registry& registry)
       prefill_tokens_(AddStepTokens(registry, "prefill")),
       decode_tokens_(AddStepTokens(registry, "decode")),
       free_blocks_(AddBlocks(registry, "free")),
+      cached_blocks_(AddBlocks(registry, "cached")),
       used_blocks_(AddBlocks(registry, "used")),
       cache_usage_(AddGauge(registry, "mesh_kv_cache_usage_ratio",
                             "Share of the latent KV cache in use.")),
@@ -71,6 +72,11 @@ AttentionMetrics::AttentionMetrics(prometheus::Registry& registry)
                         "Streams that wait for blocks.")),
       emitted_(AddCounter(registry, "mesh_emitted_tokens_total",
                           "Tokens handed to gateways.")),
+      prefix_queried_(AddCounter(registry,
+                                 "mesh_prefix_cache_queried_tokens_total",
+                                 "Prompt tokens of streams that began.")),
+      prefix_hit_(AddCounter(registry, "mesh_prefix_cache_hit_tokens_total",
+                             "Of these, found in the prefix cache.")),
       generation_(AddGauge(registry, "mesh_placement_generation",
                            "Epoch of the placement in use.")),
       load_seconds_(AddGauge(registry, "mesh_weights_load_seconds",
@@ -120,8 +126,11 @@ void AttentionMetrics::Update(const EngineCounters& engine,
 void AttentionMetrics::UpdateEngine(const EngineCounters& engine) {
   Follow(preemptions_, engine.preemptions);
   Follow(emitted_, engine.emitted_tokens);
+  Follow(prefix_queried_, engine.prompt_tokens);
+  Follow(prefix_hit_, engine.cached_prompt_tokens);
   const int used = engine.total_blocks - engine.free_blocks;
-  free_blocks_.Set(engine.free_blocks);
+  free_blocks_.Set(engine.free_blocks - engine.kept_blocks);
+  cached_blocks_.Set(engine.kept_blocks);
   used_blocks_.Set(used);
   cache_usage_.Set(engine.total_blocks == 0
                        ? 0.0

@@ -39,12 +39,15 @@ class AttentionMetrics {
   prometheus::Histogram& prefill_tokens_;
   prometheus::Histogram& decode_tokens_;
   prometheus::Gauge& free_blocks_;
+  prometheus::Gauge& cached_blocks_;
   prometheus::Gauge& used_blocks_;
   prometheus::Gauge& cache_usage_;
   prometheus::Counter& preemptions_;
   prometheus::Gauge& running_;
   prometheus::Gauge& waiting_;
   prometheus::Counter& emitted_;
+  prometheus::Counter& prefix_queried_;
+  prometheus::Counter& prefix_hit_;
   prometheus::Gauge& generation_;
   prometheus::Gauge& load_seconds_;
   prometheus::Family<prometheus::Counter>& dispatch_bytes_;

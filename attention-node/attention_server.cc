@@ -73,6 +73,8 @@ void AttentionServer::AddFlags(service::Flags& flags, Options* options) {
             "rows of one step, prompts and answers together", 1, 1 << 16);
   flags.Add("max-running", &options->max_running,
             "streams that hold KV memory at the same time", 1, 1 << 14);
+  flags.Add("prefix-cache", &options->prefix_cache,
+            "whether streams share what they compute for equal beginnings");
   flags.Add("transport", &options->data_plane.transport,
             "data plane: ucx or in-process");
   flags.Add("device", &options->data_plane.ucx.device,
@@ -116,6 +118,7 @@ NodeEngine::Options AttentionServer::EngineOptions() const {
   engine.limits.max_step_tokens = options_.max_step_tokens;
   engine.limits.max_running_sequences = options_.max_running;
   engine.limits.max_step_logits = 2 * options_.max_running;
+  engine.prefix_cache = options_.prefix_cache;
   return engine;
 }
 

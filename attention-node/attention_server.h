@@ -49,6 +49,7 @@ class AttentionServer {
     uint64_t kv_memory_mib = 0;  // 0: for max_running full contexts, <= 1 GiB
     int max_step_tokens = 512;
     int max_running = 64;  // streams that hold KV blocks
+    bool prefix_cache = true;
     router::DataPlaneOptions data_plane = {};
     absl::Duration orphan_wait = absl::Seconds(30);
     absl::Duration hedge_after = absl::Milliseconds(250);

@@ -72,7 +72,8 @@ Engine::Engine(const Options& options, EngineModel model, ForwardPass& forward,
       clock_(clock),
       pool_(pool),
       inbox_(options.inbox),
-      scheduler_(options.limits, options.num_blocks, options.block_size),
+      scheduler_(options.limits, options.num_blocks, options.block_size,
+                 options.prefix_cache),
       scratch_(pool == nullptr ? 1 : static_cast<size_t>(pool->NumThreads())) {
   inbox_.Publish(scheduler_.Counters());
 }
@@ -182,6 +183,9 @@ void Engine::EndExpired() {
 void Engine::RunStep() {
   const StepBatch& batch = scheduler_.Batch();
   MESH_CHECK(batch.num_logits <= options_.limits.max_step_logits);
+  for (Sequence* const sequence : scheduler_.Begun()) {
+    sequence->Sink().OnAdmitted(sequence->NumCachedTokens());
+  }
   const absl::Status status = forward_.Forward(batch, Logits(batch.num_logits));
   if (!status.ok()) {
     for (Sequence* const sequence : scheduler_.Scheduled()) {
@@ -255,13 +259,14 @@ void Engine::SampleSequence(size_t idx, int first_logits_row,
 }
 
 void Engine::Commit(int idx) {
-  scheduler_.Commit(idx);
   Sampled& sampled = sampled_[static_cast<size_t>(idx)];
   Sequence& sequence = *scheduler_.Scheduled()[static_cast<size_t>(idx)];
   if (!sampled.status.ok()) {
-    Finish(sequence, FinishReason::kFailed, sampled.status);
+    scheduler_.Discard(sequence);
+    Leave(sequence, FinishReason::kFailed, sampled.status);
     return;
   }
+  scheduler_.Commit(idx);
   if (!sampled.prompt_logprobs.empty()) {
     sequence.AddPromptLogprobs(
         static_cast<int>(sampled.prompt_logprobs.size()));
@@ -279,6 +284,11 @@ void Engine::Commit(int idx) {
 void Engine::Finish(Sequence& sequence, FinishReason reason,
                     const absl::Status& status) {
   scheduler_.Finish(sequence);
+  Leave(sequence, reason, status);
+}
+
+void Engine::Leave(Sequence& sequence, FinishReason reason,
+                   const absl::Status& status) {
   inbox_.Remove(sequence.Id());
   sequence.Sink().OnFinished(reason, status);
 }

@@ -43,6 +43,8 @@ class Engine {
     EngineInbox::Limits inbox;
     int num_blocks = 0;  // as the LatentKvCache that the forward pass writes
     int block_size = 0;  // tokens
+    // Whether streams share what they compute for equal beginnings.
+    bool prefix_cache = true;
   };
 
   // Allocates the logits. `forward`, `clock` and `pool` (nullable: rows are
@@ -111,6 +113,8 @@ class Engine {
   void Commit(int idx);
   void Finish(Sequence& sequence, FinishReason reason,
               const absl::Status& status);
+  void Leave(Sequence& sequence, FinishReason reason,
+             const absl::Status& status);
   MatrixView<float> Logits(int num_rows);
 
   const Options options_;

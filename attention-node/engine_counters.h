@@ -17,12 +17,16 @@ struct EngineCounters {
   int64_t emitted_tokens = 0;
   int64_t submitted = 0;  // accepted streams
   int64_t finished = 0;   // for whatever reason
+  // Of the prompts of streams that began, and of these, found in the cache.
+  int64_t prompt_tokens = 0;
+  int64_t cached_prompt_tokens = 0;
 
   // Now.
   int running = 0;
   int waiting = 0;  // preempted ones included
   int total_blocks = 0;
-  int free_blocks = 0;
+  int free_blocks = 0;   // that a sequence can take
+  int kept_blocks = 0;   // of these, those that keep a prefix
   int owned_blocks = 0;  // by running sequences; with the free ones, all
 };
 

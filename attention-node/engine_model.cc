@@ -19,6 +19,7 @@ constexpr float kMaxTemperature = 2;
 constexpr float kMaxPenalty = 2;  // presence and frequency, both signs
 constexpr float kMaxRepetitionPenalty = 10;
 constexpr float kMaxLogitBias = 100;
+constexpr int kMaxCacheSaltBytes = 64;
 
 // Written so that a NaN is outside.
 absl::Status CheckRange(absl::string_view name, float value, float least,
@@ -129,6 +130,9 @@ absl::Status ValidateTranscript(const Transcript& transcript,
   RETURN_IF_ERROR(CheckTokens("prompt", transcript.prompt, model.vocab_size));
   RETURN_IF_ERROR(CheckTokens("emitted", transcript.emitted, model.vocab_size));
   RETURN_IF_ERROR(CheckSampling(transcript.sampling, model.vocab_size));
+  RETURN_IF_ERROR(CheckCount("number of bytes of cache_salt",
+                             static_cast<int64_t>(transcript.cache_salt.size()),
+                             0, kMaxCacheSaltBytes));
   return CheckSameEngine(transcript, model);
 }
 

@@ -32,21 +32,31 @@ class GatewayConnection::Sink final : public TokenSink {
   Sink(std::shared_ptr<GatewayConnection> connection, const StreamKey& key)
       : connection_(std::move(connection)), key_(key) {}
 
+  void OnAdmitted(int num_cached_tokens) override {
+    num_cached_tokens_ = num_cached_tokens;
+  }
   void OnPromptLogprobs(std::span<const PromptLogprob> logprobs) override {
-    std::vector<PromptLogprob>& all =
-        connection_->ResultOf(key_).prompt_logprobs;
+    std::vector<PromptLogprob>& all = Result().prompt_logprobs;
     all.insert(all.end(), logprobs.begin(), logprobs.end());
   }
   void OnToken(const EmittedToken& token) override {
-    connection_->ResultOf(key_).tokens.push_back(token);
+    Result().tokens.push_back(token);
   }
   void OnFinished(FinishReason reason, const absl::Status& status) override {
-    connection_->OnFinished(key_, reason, status);
+    Result().end = {reason, status};
+    connection_->OnFinished(key_);
   }
 
  private:
+  StreamResult& Result() {
+    StreamResult& result = connection_->ResultOf(key_);
+    result.num_cached_tokens = num_cached_tokens_;
+    return result;
+  }
+
   const std::shared_ptr<GatewayConnection> connection_;
   const StreamKey key_;
+  int num_cached_tokens_ = 0;
 };
 
 GatewayConnection::GatewayConnection(const Options& options, Engine& engine,
@@ -149,9 +159,7 @@ StreamResult& GatewayConnection::ResultOf(const StreamKey& key) {
   return collecting_.back();
 }
 
-void GatewayConnection::OnFinished(const StreamKey& key, FinishReason reason,
-                                   const absl::Status& status) {
-  ResultOf(key).end = {reason, status};
+void GatewayConnection::OnFinished(const StreamKey& key) {
   const MutexLock lock(mutex_);
   streams_.erase({key.request, key.choice});
 }

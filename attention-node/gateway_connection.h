@@ -93,8 +93,7 @@ class GatewayConnection
 
   // Engine thread, by way of sinks.
   StreamResult& ResultOf(const StreamKey& key);
-  void OnFinished(const StreamKey& key, FinishReason reason,
-                  const absl::Status& status);
+  void OnFinished(const StreamKey& key);
   void Announce();
   void CutOff(const absl::Status& status);
 

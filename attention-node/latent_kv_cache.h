@@ -20,7 +20,7 @@ namespace mesh::attention {
 // Source: DeepSeek-V3 (arXiv:2412.19437), section 2.1.1.
 //
 // A block holds `block_size` consecutive tokens of one sequence, for all
-// layers. Who owns which block is BlockAllocator's business.
+// layers. Who owns which block is KvBlocks' business.
 // Owned by the engine thread.
 class LatentKvCache {
  public:

@@ -81,13 +81,14 @@ absl::StatusOr<std::unique_ptr<NodeEngine>> NodeEngine::Create(
                        parts.weights, parts.kernels, parts.pool, *node->cache_,
                        parts.dispatch, options.trace));
   node->model_ = ModelOf(parts.checkpoint, parts.kernels, *parts.weights);
-  ASSIGN_OR_RETURN(node->engine_,
-                   attention::Engine::Create({.limits = options.limits,
-                                              .inbox = options.inbox,
-                                              .num_blocks = cache.num_blocks,
-                                              .block_size = cache.block_size},
-                                             node->model_, *node->transformer_,
-                                             parts.clock, &parts.pool));
+  ASSIGN_OR_RETURN(node->engine_, attention::Engine::Create(
+                                      {.limits = options.limits,
+                                       .inbox = options.inbox,
+                                       .num_blocks = cache.num_blocks,
+                                       .block_size = cache.block_size,
+                                       .prefix_cache = options.prefix_cache},
+                                      node->model_, *node->transformer_,
+                                      parts.clock, &parts.pool));
   return node;
 }
 

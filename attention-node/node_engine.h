@@ -35,6 +35,7 @@ class NodeEngine {
     // but at most 1 GiB.
     size_t kv_bytes = 0;
     StepLimits limits = {};
+    bool prefix_cache = true;  // as Engine::Options says
     EngineInbox::Limits inbox = {};
     // Sees what forward passes compute. Not owned; may be null.
     ForwardTrace* trace = nullptr;

@@ -16,8 +16,12 @@ bool IsMoreUrgent(const std::unique_ptr<Sequence>& a,
 
 }  // namespace
 
-Scheduler::Scheduler(const StepLimits& limits, int num_blocks, int block_size)
-    : limits_(limits), block_size_(block_size), allocator_(num_blocks) {
+Scheduler::Scheduler(const StepLimits& limits, int num_blocks, int block_size,
+                     bool prefix_cache)
+    : limits_(limits),
+      block_size_(block_size),
+      prefix_cache_(prefix_cache),
+      blocks_(num_blocks, block_size, prefix_cache) {
   UpdateGauges();
 }
 
@@ -31,7 +35,7 @@ Sequence& Scheduler::Add(Submission submission,
   auto sequence = std::make_unique<Sequence>(
       std::move(submission), std::move(routing), std::pair(age, num_added_++));
   MESH_DCHECK(sequence->TokenLimit() <=
-              static_cast<int64_t>(allocator_.NumBlocks()) * block_size_);
+              static_cast<int64_t>(blocks_.NumBlocks()) * block_size_);
   const auto place = std::upper_bound(sequences_.begin(), sequences_.end(),
                                       sequence, IsMoreUrgent);
   return **sequences_.insert(place, std::move(sequence));
@@ -39,25 +43,84 @@ Sequence& Scheduler::Add(Submission submission,
 
 bool Scheduler::Schedule() {
   Sweep();
-  snapshot_.clear();
-  for (const auto& sequence : sequences_) {
-    snapshot_.push_back(sequence->Snapshot());
-  }
-  const StepPlan plan =
-      PlanStep(snapshot_, allocator_.NumFree(), block_size_, limits_);
+  TakeSnapshot();
+  const StepPlan plan = PlanStep(snapshot_,
+                                 {.block_size = block_size_,
+                                  .available = blocks_.NumAvailable(),
+                                  .holders = blocks_.Holders()},
+                                 limits_);
   for (const int i : plan.preempted) {
     Preempt(*sequences_[static_cast<size_t>(i)]);
   }
   batch_ = {};
   scheduled_.clear();
+  begun_.clear();
+  // What was found is held before anything is taken, lest it be evicted.
   for (const StepPlan::Rows& rows : plan.rows) {
     Sequence& sequence = *sequences_[static_cast<size_t>(rows.sequence)];
-    Take(sequence, rows.num_blocks);
+    if (sequence.GetState() == Sequence::State::kWaiting) Admit(sequence);
+  }
+  for (const StepPlan::Rows& rows : plan.rows) {
+    Sequence& sequence = *sequences_[static_cast<size_t>(rows.sequence)];
+    const int missing =
+        rows.num_blocks - static_cast<int>(sequence.Blocks().size());
+    MESH_CHECK(blocks_.Take(missing, sequence.MutableBlocks()));
     AddToBatch(sequence, rows);
   }
   if (scheduled_.empty()) return false;
   CountStep();
   return true;
+}
+
+void Scheduler::TakeSnapshot() {
+  snapshot_.clear();
+  int places = limits_.max_running_sequences;
+  for (const auto& sequence : sequences_) {
+    snapshot_.push_back(sequence->Snapshot());
+    places -= snapshot_.back().running ? 1 : 0;
+  }
+  if (!prefix_cache_) return;
+  NextBlocks next_blocks;
+  for (size_t i = 0; i < sequences_.size(); ++i) {
+    SequenceSnapshot& snapshot = snapshot_[i];
+    if (!snapshot.running) {
+      // No more than this can be admitted, so the rest need not be looked at.
+      if (places <= 0) continue;
+      FindPrefix(*sequences_[i], &snapshot);
+    }
+    FindWhoComputes(static_cast<int>(i), &next_blocks);
+    places -= !snapshot.running && snapshot.waits_for < 0 ? 1 : 0;
+  }
+}
+
+void Scheduler::FindPrefix(Sequence& sequence, SequenceSnapshot* snapshot) {
+  Sequence::FoundPrefix& found = *sequence.MutableFoundPrefix();
+  if (found.num_evictions != blocks_.NumEvictions()) {
+    found.blocks.clear();
+    found.num_evictions = blocks_.NumEvictions();
+  }
+  blocks_.FindPrefix(sequence.PrefixScope(), sequence.Tokens(),
+                     sequence.MaxCachedTokens(), &found.blocks);
+  snapshot->num_blocks = static_cast<int>(found.blocks.size());
+  snapshot->num_kept_blocks = blocks_.NumKeptOf(found.blocks);
+  snapshot->num_computed = snapshot->num_blocks * block_size_;
+}
+
+void Scheduler::FindWhoComputes(int idx, NextBlocks* next_blocks) {
+  SequenceSnapshot& snapshot = snapshot_[static_cast<size_t>(idx)];
+  Sequence& sequence = *sequences_[static_cast<size_t>(idx)];
+  const int next =
+      snapshot.running ? sequence.NumKeptBlocks() : snapshot.num_blocks;
+  const int next_end = (next + 1) * block_size_;
+  if (next_end > sequence.NumTokens()) return;
+  const BlockPlace place =
+      blocks_.PlaceOf(sequence.PrefixScope(), sequence.Tokens(), next,
+                      snapshot.running ? sequence.Blocks()
+                                       : sequence.MutableFoundPrefix()->blocks);
+  const auto [first, inserted] = next_blocks->try_emplace(place, idx);
+  if (inserted || snapshot.running) return;
+  if (next_end <= sequence.MaxCachedTokens())
+    snapshot.waits_for = first->second;
 }
 
 void Scheduler::Preempt(Sequence& sequence) {
@@ -68,17 +131,24 @@ void Scheduler::Preempt(Sequence& sequence) {
 }
 
 void Scheduler::Release(Sequence& sequence) {
-  for (const BlockId block : sequence.Blocks()) allocator_.Release(block);
+  blocks_.Release(sequence.Blocks());
   sequence.MutableBlocks()->clear();
+  sequence.SetNumKeptBlocks(0);
 }
 
-void Scheduler::Take(Sequence& sequence, int num_blocks) {
-  if (sequence.GetState() == Sequence::State::kWaiting) {
-    sequence.SetState(Sequence::State::kRunning);
-    ++counters_.admissions;
-  }
-  const int missing = num_blocks - static_cast<int>(sequence.Blocks().size());
-  MESH_CHECK(allocator_.Allocate(missing, sequence.MutableBlocks()));
+void Scheduler::Admit(Sequence& sequence) {
+  std::vector<BlockId>& found = sequence.MutableFoundPrefix()->blocks;
+  const int num_found = static_cast<int>(found.size());
+  blocks_.Share(found);
+  std::swap(*sequence.MutableBlocks(), found);
+  sequence.SetNumKeptBlocks(num_found);
+  sequence.AddComputed(num_found * block_size_);
+  sequence.SetState(Sequence::State::kRunning);
+  ++counters_.admissions;
+  if (!sequence.SetCachedTokens(num_found * block_size_)) return;
+  begun_.push_back(&sequence);
+  counters_.prompt_tokens += sequence.NumPrompt();
+  counters_.cached_prompt_tokens += sequence.NumCachedTokens();
 }
 
 void Scheduler::AddToBatch(Sequence& sequence, const StepPlan::Rows& rows) {
@@ -121,7 +191,18 @@ void Scheduler::CountStep() {
 
 void Scheduler::Commit(int idx) {
   const auto i = static_cast<size_t>(idx);
-  scheduled_[i]->AddComputed(batch_.sequences[i].num_rows);
+  Sequence& sequence = *scheduled_[i];
+  sequence.AddComputed(batch_.sequences[i].num_rows);
+  const int num_full = sequence.NumComputed() / block_size_;
+  blocks_.Keep(sequence.PrefixScope(), sequence.Tokens(),
+               sequence.NumKeptBlocks(), num_full, sequence.MutableBlocks());
+  sequence.SetNumKeptBlocks(num_full);
+}
+
+void Scheduler::Discard(Sequence& sequence) {
+  const std::vector<BlockId> blocks = sequence.Blocks();
+  Finish(sequence);
+  blocks_.Forget(blocks);
 }
 
 void Scheduler::Finish(Sequence& sequence) {
@@ -149,14 +230,14 @@ Sequence* Scheduler::Find(const StreamId& stream) {
 void Scheduler::UpdateGauges() {
   counters_.running = 0;
   counters_.waiting = 0;
-  counters_.owned_blocks = 0;
   for (const auto& sequence : sequences_) {
-    counters_.owned_blocks += static_cast<int>(sequence->Blocks().size());
     if (sequence->GetState() == Sequence::State::kRunning) ++counters_.running;
     if (sequence->GetState() == Sequence::State::kWaiting) ++counters_.waiting;
   }
-  counters_.total_blocks = allocator_.NumBlocks();
-  counters_.free_blocks = allocator_.NumFree();
+  counters_.total_blocks = blocks_.NumBlocks();
+  counters_.free_blocks = blocks_.NumAvailable();
+  counters_.kept_blocks = blocks_.NumKept();
+  counters_.owned_blocks = blocks_.NumHeld();
 }
 
 }  // namespace mesh::attention

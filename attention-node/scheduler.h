@@ -6,8 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "attention-node/block_allocator.h"
+#include "absl/container/flat_hash_map.h"
 #include "attention-node/engine_counters.h"
+#include "attention-node/kv_blocks.h"
 #include "attention-node/routing_table.h"
 #include "attention-node/sequence.h"
 #include "attention-node/step_batch.h"
@@ -19,7 +20,9 @@ namespace mesh::attention {
 // carries out what PlanStep decides. Owned by the engine thread.
 class Scheduler {
  public:
-  Scheduler(const StepLimits& limits, int num_blocks, int block_size);
+  // The last is whether sequences find what others have computed before them.
+  Scheduler(const StepLimits& limits, int num_blocks, int block_size,
+            bool prefix_cache);
 
   // REQUIRES: TokenLimit() of the sequence fits into all blocks.
   Sequence& Add(Submission submission,
@@ -33,12 +36,16 @@ class Scheduler {
   // Batch().sequences[i]. Valid until the next call that changes a sequence.
   const StepBatch& Batch() const { return batch_; }
   std::span<Sequence* const> Scheduled() const { return scheduled_; }
+  // Those of them that have begun with it.
+  std::span<Sequence* const> Begun() const { return begun_; }
 
   // Counts the rows of sequence `idx` of the step as computed.
   void Commit(int idx);
 
   // Frees the blocks; the sequence is kFinished until Sweep forgets it.
   void Finish(Sequence& sequence);
+  // The same for one that has computed nonsense: nobody shall find it.
+  void Discard(Sequence& sequence);
   void Sweep();
 
   Sequence* Find(const StreamId& stream);
@@ -52,21 +59,30 @@ class Scheduler {
   void UpdateGauges();
 
  private:
+  // Where the first sequence that computes a block stands in sequences_.
+  using NextBlocks =
+      absl::flat_hash_map<BlockPlace, int, BlockPlaceHash, BlockPlaceEqual>;
+
+  void TakeSnapshot();
+  void FindPrefix(Sequence& sequence, SequenceSnapshot* snapshot);
+  void FindWhoComputes(int idx, NextBlocks* next_blocks);
   void Preempt(Sequence& sequence);
   void Release(Sequence& sequence);
-  void Take(Sequence& sequence, int num_blocks);
+  void Admit(Sequence& sequence);
   void AddToBatch(Sequence& sequence, const StepPlan::Rows& rows);
   void CountStep();
 
   const StepLimits limits_;
   const int block_size_;
-  BlockAllocator allocator_;
+  const bool prefix_cache_;
+  KvBlocks blocks_;
   std::vector<std::unique_ptr<Sequence>> sequences_;  // by urgency
   int64_t num_added_ = 0;
   EngineCounters counters_;
   std::vector<SequenceSnapshot> snapshot_;
   StepBatch batch_;
   std::vector<Sequence*> scheduled_;
+  std::vector<Sequence*> begun_;
 };
 
 }  // namespace mesh::attention

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "attention-node/penalties.h"
 #include "core/check.h"
 
@@ -18,7 +19,9 @@ Sequence::Sequence(Submission submission,
       sink_(std::move(submission.sink)),
       routing_(std::move(routing)),
       num_prompt_(static_cast<int>(transcript_.prompt.size())),
-      tokens_(std::move(transcript_.prompt)) {
+      tokens_(std::move(transcript_.prompt)),
+      prefix_scope_(
+          absl::StrCat(routing_->version, ":", transcript_.cache_salt)) {
   tokens_.insert(tokens_.end(), transcript_.emitted.begin(),
                  transcript_.emitted.end());
   if (HasPenalties(Sampling())) {
@@ -31,16 +34,23 @@ Sequence::Sequence(Submission submission,
   transcript_.emitted = {};
 }
 
+bool Sequence::WantsPromptLogprobs() const {
+  return Sampling().prompt_logprobs && num_prompt_logprobs_ < num_prompt_ - 1;
+}
+
+int Sequence::MaxCachedTokens() const {
+  return WantsPromptLogprobs() ? num_prompt_logprobs_ : NumTokens() - 1;
+}
+
 SequenceSnapshot Sequence::Snapshot() const {
-  const bool wants_prompt_logprobs =
-      Sampling().prompt_logprobs && num_prompt_logprobs_ < num_prompt_ - 1;
   return {
       .running = state_ == State::kRunning,
       .num_tokens = NumTokens(),
       .num_computed = num_computed_,
       .num_blocks = static_cast<int>(blocks_.size()),
       .token_limit = TokenLimit(),
-      .first_logprob_row = wants_prompt_logprobs ? num_prompt_logprobs_ : -1};
+      .first_logprob_row = WantsPromptLogprobs() ? num_prompt_logprobs_ : -1,
+      .blocks = blocks_};
 }
 
 std::optional<FinishReason> Sequence::Completion(
@@ -56,6 +66,12 @@ std::optional<FinishReason> Sequence::Completion(
   }
   if (NumEmitted() >= Sampling().max_tokens) return FinishReason::kLength;
   return std::nullopt;
+}
+
+bool Sequence::SetCachedTokens(int num_found) {
+  if (num_cached_tokens_.has_value()) return false;
+  num_cached_tokens_ = std::min(num_found, num_prompt_);
+  return true;
 }
 
 void Sequence::AppendEmitted(TokenId token) {

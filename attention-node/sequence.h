@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -48,7 +49,16 @@ class Sequence {
   }
   int NumPromptLogprobs() const { return num_prompt_logprobs_; }  // delivered
   State GetState() const { return state_; }
-  const std::vector<BlockId>& Blocks() const { return blocks_; }
+  const std::vector<BlockId>& Blocks() const { return blocks_; }  // held
+  // How many of the first of them the prefix cache knows.
+  int NumKeptBlocks() const { return num_kept_blocks_; }
+  // Of the prompt: how many were in the prefix cache when the stream began.
+  int NumCachedTokens() const { return num_cached_tokens_.value_or(0); }
+  // Who shares its prefixes: those of the same salt and routing.
+  const std::string& PrefixScope() const { return prefix_scope_; }
+  // Tokens whose rows it may find instead of computing them: never the last
+  // known one, whose logits it wants, nor one with a prompt logprob to come.
+  int MaxCachedTokens() const;
 
   // Tokens that need a KV row at most: the last emitted one never does.
   int TokenLimit() const {
@@ -60,8 +70,18 @@ class Sequence {
   std::optional<FinishReason> Completion(
       std::span<const TokenId> eos_token_ids) const;
 
+  // What a waiting sequence would find in the prefix cache; not held.
+  struct FoundPrefix {
+    std::vector<BlockId> blocks = {};
+    int64_t num_evictions = 0;  // KvBlocks::NumEvictions() as of then
+  };
+  FoundPrefix* MutableFoundPrefix() { return &found_prefix_; }
+
   // Changes, made by the scheduler and the engine.
   std::vector<BlockId>* MutableBlocks() { return &blocks_; }
+  void SetNumKeptBlocks(int count) { num_kept_blocks_ = count; }
+  // At an admission; false, and no change, but for the first.
+  bool SetCachedTokens(int num_found);
   void SetState(State state) { state_ = state; }
   void RestartFromFirstToken() { num_computed_ = 0; }
   void AddComputed(int num_rows) { num_computed_ += num_rows; }
@@ -69,6 +89,8 @@ class Sequence {
   void AppendEmitted(TokenId token);
 
  private:
+  bool WantsPromptLogprobs() const;
+
   Transcript transcript_;  // without its tokens, which are in tokens_
   const absl::Time deadline_;
   const std::pair<int64_t, int64_t> urgency_;
@@ -77,7 +99,11 @@ class Sequence {
   const int num_prompt_;
   std::vector<TokenId> tokens_;  // prompt, then emitted
   TokenHistory history_;
+  const std::string prefix_scope_;
   std::vector<BlockId> blocks_;
+  int num_kept_blocks_ = 0;
+  FoundPrefix found_prefix_;
+  std::optional<int> num_cached_tokens_;
   State state_ = State::kWaiting;
   int num_computed_ = 0;         // tokens whose KV rows are in the cache
   int num_prompt_logprobs_ = 0;  // delivered

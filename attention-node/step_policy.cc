@@ -4,18 +4,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+
 namespace mesh::attention {
 namespace {
 
 class Planner {
  public:
-  Planner(std::span<const SequenceSnapshot> sequences, int free_blocks,
-          int block_size, const StepLimits& limits)
+  Planner(std::span<const SequenceSnapshot> sequences,
+          const BlockSnapshot& blocks, const StepLimits& limits)
       : sequences_(sequences),
-        block_size_(block_size),
+        blocks_(blocks),
         limits_(limits),
         running_(sequences.size()),
-        free_blocks_(free_blocks),
+        free_blocks_(blocks.available),
         tokens_left_(limits.max_step_tokens),
         // A row of logits is kept for each sequence that will sample.
         prompt_logits_left_(limits.max_step_logits -
@@ -43,7 +45,7 @@ class Planner {
     return sequence.num_tokens - sequence.num_computed == 1;
   }
   int BlocksFor(int num_tokens) const {
-    return (num_tokens + block_size_ - 1) / block_size_;
+    return (num_tokens + blocks_.block_size - 1) / blocks_.block_size;
   }
 
   void PlanDecodes() {
@@ -64,7 +66,10 @@ class Planner {
     while (!IsRunning(last)) --last;
     running_[static_cast<size_t>(last)] = false;
     --num_running_;
-    free_blocks_ += At(last).num_blocks;
+    for (const BlockId block : At(last).blocks) {
+      const int holders = blocks_.holders[static_cast<size_t>(block.value)];
+      if (++given_up_[block] == holders) ++free_blocks_;
+    }
     plan_.preempted.push_back(last);
   }
 
@@ -80,10 +85,13 @@ class Planner {
     for (int i = 0; i < NumSequences(); ++i) {
       if (IsRunning(i)) continue;
       const SequenceSnapshot& sequence = At(i);
+      if (sequence.waits_for >= 0 && IsRunning(sequence.waits_for)) continue;
       const int wanted =
           std::min(sequence.num_tokens + limits_.growth_reserve_tokens,
                    sequence.token_limit);
-      const int needed = BlocksFor(wanted);
+      const int num_blocks = BlocksFor(wanted);
+      const int needed =
+          num_blocks - sequence.num_blocks + sequence.num_kept_blocks;
       const int num_rows = ChunkRows(sequence);
       if (num_running_ == limits_.max_running_sequences ||
           needed > free_blocks_ || num_rows == 0) {
@@ -92,7 +100,7 @@ class Planner {
       running_[static_cast<size_t>(i)] = true;
       ++num_running_;
       free_blocks_ -= needed;
-      AddRows(i, num_rows, needed);
+      AddRows(i, num_rows, num_blocks);
     }
   }
 
@@ -127,11 +135,13 @@ class Planner {
   }
 
   const std::span<const SequenceSnapshot> sequences_;
-  const int block_size_;
+  const BlockSnapshot& blocks_;
   const StepLimits& limits_;
   std::vector<bool> running_;
   int num_running_ = 0;
   int free_blocks_;
+  // How many of the preempted held a block.
+  absl::flat_hash_map<BlockId, int> given_up_;
   int tokens_left_;
   int prompt_logits_left_;
   StepPlan plan_;
@@ -139,9 +149,9 @@ class Planner {
 
 }  // namespace
 
-StepPlan PlanStep(std::span<const SequenceSnapshot> sequences, int free_blocks,
-                  int block_size, const StepLimits& limits) {
-  return Planner(sequences, free_blocks, block_size, limits).Plan();
+StepPlan PlanStep(std::span<const SequenceSnapshot> sequences,
+                  const BlockSnapshot& blocks, const StepLimits& limits) {
+  return Planner(sequences, blocks, limits).Plan();
 }
 
 }  // namespace mesh::attention

@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "core/ids.h"
+
 namespace mesh::attention {
 
 struct StepLimits {
@@ -22,11 +24,25 @@ struct StepLimits {
 struct SequenceSnapshot {
   bool running = false;  // holds blocks
   int num_tokens = 0;    // known: prompt and emitted
+  // Of a waiting sequence: what it will find in the prefix cache.
   int num_computed = 0;
-  int num_blocks = 0;          // held
+  int num_blocks = 0;       // held, or found in the prefix cache
+  int num_kept_blocks = 0;  // found, and held by nobody
+  // A more urgent sequence that, once it runs, computes the next block that
+  // this one needs too; -1: none does.
+  int waits_for = -1;
   int token_limit = 0;         // tokens that it can ever need a KV row for
   int first_logprob_row = -1;  // earliest row whose logits are still wanted for
                                // prompt logprobs; -1: none are
+  std::span<const BlockId> blocks = {};  // held; looked at in preemptions
+};
+
+// What the policy sees of the KV cache.
+struct BlockSnapshot {
+  int block_size = 0;  // tokens
+  int available = 0;   // blocks that nobody holds
+  // How many sequences hold a block, by block.
+  std::span<const int> holders = {};
 };
 
 struct StepPlan {
@@ -46,11 +62,12 @@ struct StepPlan {
 // Decode rows come first, so a long prompt delays no running stream; prompts
 // share what is left of the step, in order of urgency, in chunks. Waiting
 // sequences are admitted strictly in order, when the blocks for all that is
-// known of them and a growth reserve are free. A sequence that cannot grow
-// takes blocks from the least urgent running one, and gives up its own if that
-// is itself. So the most urgent sequence always advances: if each fits alone,
-// there is neither deadlock nor starvation. Pure.
-StepPlan PlanStep(std::span<const SequenceSnapshot> sequences, int free_blocks,
-                  int block_size, const StepLimits& limits);
+// known of them and a growth reserve are free; only one that would compute the
+// same as a running one lets others pass until that has done so. A sequence
+// that cannot grow takes blocks from the least urgent running one, and gives up
+// its own if that is itself. So the most urgent sequence always advances: if
+// each fits alone, there is neither deadlock nor starvation. Pure.
+StepPlan PlanStep(std::span<const SequenceSnapshot> sequences,
+                  const BlockSnapshot& blocks, const StepLimits& limits);
 
 }  // namespace mesh::attention

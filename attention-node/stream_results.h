@@ -28,6 +28,7 @@ struct StreamEnd {
 // What one step made for one stream.
 struct StreamResult {
   StreamKey key;
+  int num_cached_tokens = 0;  // as TokenSink::OnAdmitted says
   std::vector<PromptLogprob> prompt_logprobs = {};
   std::vector<EmittedToken> tokens = {};
   std::optional<StreamEnd> end = std::nullopt;  // in the stream's last result

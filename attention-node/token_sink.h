@@ -14,6 +14,11 @@ class TokenSink {
  public:
   virtual ~TokenSink() = default;
 
+  // Once, before all results: the stream has begun, and the rows of its first
+  // `num_cached_tokens` prompt tokens were in the prefix cache. A stream that
+  // ends while it waits is never admitted.
+  virtual void OnAdmitted(int /*num_cached_tokens*/) {}
+
   // The next prompt tokens of a stream that wants prompt logprobs: positions
   // 1, 2, ... without gap or repeat, all before token 0. A resumed stream,
   // which has had them, gets none.

@@ -36,6 +36,8 @@ struct Transcript {
   RequestId request = {};
   uint32_t choice = 0;
   std::vector<TokenId> prompt = {};
+  // Streams share computed prefixes only with those of the same salt.
+  std::string cache_salt = {};
   SamplingParams sampling = {};
   uint32_t routing_table_version = 0;
   std::string numerics = {};  // Kernels::NumericsName()

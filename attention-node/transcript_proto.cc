@@ -69,6 +69,7 @@ void FillKey(const StreamKey& key, Proto* proto) {
 
 void FillResult(const StreamResult& result, v1::StreamResult* proto) {
   FillKey(result.key, proto);
+  proto->set_cached_tokens(static_cast<uint32_t>(result.num_cached_tokens));
   for (const PromptLogprob& logprob : result.prompt_logprobs) {
     v1::PromptLogprob* const one = proto->add_prompt_logprobs();
     one->set_position(static_cast<uint32_t>(logprob.position));
@@ -102,6 +103,7 @@ absl::StatusOr<GatewayConnection::Request> FromProto(const v1::Submit& submit) {
       .request = RequestId{submit.request()},
       .choice = submit.choice(),
       .prompt = {submit.prompt().begin(), submit.prompt().end()},
+      .cache_salt = submit.cache_salt(),
       .sampling = FromProto(submit.sampling()),
       .routing_table_version = submit.routing_table_version(),
       .numerics = submit.numerics_class(),

@@ -113,17 +113,18 @@ absl::Status EmbeddedMesh::StartDispatch(const Options& options) {
 absl::Status EmbeddedMesh::StartEngine(const Options& options) {
   router::ExpertDispatch& dispatch =
       options.dispatch != nullptr ? *options.dispatch : *dispatcher_;
-  ASSIGN_OR_RETURN(
-      engine_, attention::NodeEngine::Create({.block_size = options.block_size,
-                                              .kv_bytes = options.kv_bytes,
-                                              .limits = options.limits,
-                                              .trace = options.trace},
-                                             {.checkpoint = *checkpoint_,
-                                              .kernels = kernels_,
-                                              .weights = weights_,
-                                              .pool = pool_,
-                                              .dispatch = dispatch,
-                                              .clock = clock_}));
+  ASSIGN_OR_RETURN(engine_, attention::NodeEngine::Create(
+                                {.block_size = options.block_size,
+                                 .kv_bytes = options.kv_bytes,
+                                 .limits = options.limits,
+                                 .prefix_cache = options.prefix_cache,
+                                 .trace = options.trace},
+                                {.checkpoint = *checkpoint_,
+                                 .kernels = kernels_,
+                                 .weights = weights_,
+                                 .pool = pool_,
+                                 .dispatch = dispatch,
+                                 .clock = clock_}));
   return absl::OkStatus();
 }
 

@@ -51,6 +51,7 @@ class EmbeddedMesh {
     // contexts, but at most 1 GiB.
     size_t kv_bytes = 0;
     attention::StepLimits limits = {};
+    bool prefix_cache = true;  // streams share what begins alike
     // Takes the rows in place of the shards, which are then not loaded. Not
     // owned; for tests and drills.
     router::ExpertDispatch* dispatch = nullptr;

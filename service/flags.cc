@@ -75,7 +75,7 @@ std::string Flags::State::HelpText() const {
     const Flag& flag = flags.at(name);
     absl::StrAppend(&text, "  --", name, flag.value_name.empty() ? "" : " ",
                     flag.value_name, "\n", "      ", flag.help);
-    if (!flag.value_name.empty() && !flag.default_text.empty()) {
+    if (!flag.default_text.empty()) {
       absl::StrAppend(&text, " (default: ", flag.default_text, ")");
     }
     absl::StrAppend(&text, "\n");
@@ -142,7 +142,8 @@ void Flags::Add(const std::string& name, std::string* target,
 
 void Flags::Add(const std::string& name, bool* target,
                 const std::string& help) {
-  state_->Add(name, {"", "", help, Setter(target, ParseBool)});
+  state_->Add(name,
+              {"", *target ? "true" : "", help, Setter(target, ParseBool)});
 }
 
 void Flags::Add(const std::string& name, int* target, const std::string& help,

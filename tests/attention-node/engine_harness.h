@@ -19,6 +19,11 @@ class RecordingSink final : public TokenSink {
  public:
   explicit RecordingSink(int first_index = 0) : next_index_(first_index) {}
 
+  void OnAdmitted(int num_cached_tokens) override {
+    EXPECT_FALSE(cached_tokens.has_value()) << "admitted twice";
+    EXPECT_TRUE(tokens.empty() && prompt_logprobs.empty());
+    cached_tokens = num_cached_tokens;
+  }
   void OnPromptLogprobs(std::span<const PromptLogprob> entries) override {
     EXPECT_FALSE(finish.has_value());
     EXPECT_TRUE(tokens.empty());
@@ -39,6 +44,7 @@ class RecordingSink final : public TokenSink {
     status = why;
   }
 
+  std::optional<int> cached_tokens;  // once admitted
   std::vector<TokenId> tokens;
   std::vector<EmittedToken> emitted;
   std::vector<PromptLogprob> prompt_logprobs;

@@ -89,6 +89,20 @@ TEST_F(GatewayConnectionTest, SendsOneMessageForEachStep) {
   EXPECT_TRUE(connection_->IsIdle());
 }
 
+TEST_F(GatewayConnectionTest, EveryResultSaysHowMuchOfThePromptWasCached) {
+  Transcript transcript = TestTranscript(1, 9, 2);
+  for (const uint32_t choice : {0U, 1U}) {
+    transcript.choice = choice;
+    connection_->Submit({.transcript = transcript});
+    for (int i = 0; i < 2; ++i) {
+      Step();
+      const StepResults results = NextResults();
+      ASSERT_EQ(results.streams.size(), 1U);
+      EXPECT_EQ(results.streams[0].num_cached_tokens, choice == 0 ? 0 : 8);
+    }
+  }
+}
+
 TEST_F(GatewayConnectionTest, GathersStepsWhileTheGatewayDoesNotRead) {
   connection_->Submit(RequestOf(1, 5));
   for (int i = 0; i < 5; ++i) Step();

@@ -24,7 +24,8 @@ inline uint64_t MixHash(uint64_t a, uint64_t b) {
 
 // A model whose logits are a hash of all tokens before them, read back from the
 // KV cache through the block table: a wrong row, position, block or history
-// changes every later token.
+// changes every later token. As in a transformer, a row depends on the rows
+// before it, so a block that is shared after another prefix is noticed too.
 class HashModel final : public ForwardPass {
  public:
   static constexpr int kVocabSize = 41;
@@ -39,9 +40,10 @@ class HashModel final : public ForwardPass {
     cache_ = *std::move(cache);
   }
 
-  static uint64_t RowHash(TokenId token, int position) {
-    return MixHash(static_cast<uint64_t>(token),
-                   static_cast<uint64_t>(position));
+  // `previous` is the row before; 0 before the first.
+  static uint64_t RowHash(uint64_t previous, TokenId token, int position) {
+    return MixHash(previous, MixHash(static_cast<uint64_t>(token),
+                                     static_cast<uint64_t>(position)));
   }
   // Logits in [-4, 4) in steps of 1/8, so that there are ties.
   static void WriteLogits(uint64_t hash, std::span<float> logits) {
@@ -52,8 +54,10 @@ class HashModel final : public ForwardPass {
   // The logits after `tokens`, without any engine.
   static std::vector<float> LogitsAfter(std::span<const TokenId> tokens) {
     uint64_t hash = 0;
+    uint64_t row = 0;
     for (size_t i = 0; i < tokens.size(); ++i) {
-      hash = MixHash(hash, RowHash(tokens[i], static_cast<int>(i)));
+      row = RowHash(row, tokens[i], static_cast<int>(i));
+      hash = MixHash(hash, row);
     }
     std::vector<float> logits(kVocabSize);
     WriteLogits(hash, logits);
@@ -97,20 +101,24 @@ class HashModel final : public ForwardPass {
     MESH_CHECK(block < rows.block_table.size());
     return cache_->MutableRow(LayerId{0}, rows.block_table[block], position);
   }
+  uint64_t ReadRow(const StepBatch::SequenceRows& rows, int position) {
+    uint64_t row = 0;
+    std::memcpy(&row, RowAt(rows, position), sizeof(row));
+    return row;
+  }
   void Write(const StepBatch::SequenceRows& rows) {
     for (int i = 0; i < rows.num_rows; ++i) {
       const int position = rows.first_position + i;
-      const uint64_t hash =
-          RowHash(rows.token_ids[static_cast<size_t>(i)], position);
-      std::memcpy(RowAt(rows, position), &hash, sizeof(hash));
+      const uint64_t previous = position == 0 ? 0 : ReadRow(rows, position - 1);
+      const uint64_t row =
+          RowHash(previous, rows.token_ids[static_cast<size_t>(i)], position);
+      std::memcpy(RowAt(rows, position), &row, sizeof(row));
     }
   }
   uint64_t Read(const StepBatch::SequenceRows& rows, int last_position) {
     uint64_t hash = 0;
     for (int position = 0; position <= last_position; ++position) {
-      uint64_t row = 0;
-      std::memcpy(&row, RowAt(rows, position), sizeof(row));
-      hash = MixHash(hash, row);
+      hash = MixHash(hash, ReadRow(rows, position));
     }
     return hash;
   }

@@ -122,6 +122,46 @@ TEST(SameBytes, ResumedAfterItsStopTokenEndsAtOnce) {
   EXPECT_EQ(harness.engine->Counters().steps, 0);
 }
 
+// As RunStaggered, but every prompt begins like one of four others and some are
+// equal, so streams share blocks, wait for each other and find old prefixes.
+std::vector<Stream> RunAlike(EngineHarness* harness) {
+  std::vector<Stream> streams;
+  for (uint64_t request = 1; request <= 96; ++request) {
+    Transcript transcript = VariedTranscript(request, 1, 30);
+    const Transcript common = TestTranscript(request % 4, 40, 1);
+    const auto num_common = static_cast<ptrdiff_t>(request * 7 % 41);
+    transcript.prompt.insert(transcript.prompt.begin(), common.prompt.begin(),
+                             common.prompt.begin() + num_common);
+    if (request % 5 == 0) transcript.prompt = streams.back().transcript.prompt;
+    streams.push_back({transcript, harness->Submit(transcript)});
+    if (request % 3 == 0) harness->Step();
+  }
+  harness->RunToEnd();
+  return streams;
+}
+
+TEST(SameBytes, PromptsThatBeginAlike) {
+  EngineHarness harness(EngineHarness::Roomy());
+  EXPECT_EQ(NumWrong(RunAlike(&harness)), 0);
+  EXPECT_GT(harness.engine->Counters().cached_prompt_tokens, 1000);
+}
+
+TEST(SameBytes, PromptsThatBeginAlikeInScarceMemory) {
+  for (const int num_blocks : {24, 30, 50}) {
+    Engine::Options options = EngineHarness::Roomy();
+    options.num_blocks = num_blocks;
+    options.limits.growth_reserve_tokens = 2;
+    options.limits.max_step_tokens = 24;
+    options.limits.max_running_sequences = 24;
+    EngineHarness harness(options);
+    EXPECT_EQ(NumWrong(RunAlike(&harness)), 0) << num_blocks;
+    const EngineCounters counters = harness.engine->Counters();
+    PrintCounters(counters);
+    EXPECT_GT(counters.preemptions, 10);
+    EXPECT_GT(counters.cached_prompt_tokens, 300);
+  }
+}
+
 // The control: a model whose rows see the batch must be found out.
 TEST(SameBytes, ModelThatDependsOnTheBatchIsNoticed) {
   EngineHarness harness(EngineHarness::Roomy());
@@ -156,6 +196,13 @@ void RunRandomSchedule(unsigned seed, EngineCounters* sum) {
     Transcript transcript = VariedTranscript(
         request + uint64_t{seed} * 16, 1 + static_cast<int>(random() % 30),
         1 + static_cast<int>(random() % 25));
+    // Half of them begin as another one did.
+    if (random() % 2 == 0 && !streams.empty()) {
+      const auto& other = streams[random() % streams.size()].transcript.prompt;
+      const size_t num_common =
+          std::min({transcript.prompt.size(), other.size(), random() % 31});
+      std::copy_n(other.begin(), num_common, transcript.prompt.begin());
+    }
     if (random() % 4 == 0) {
       transcript.sampling.num_logprobs = static_cast<int>(random() % 3);
       transcript.sampling.prompt_logprobs = true;
@@ -197,6 +244,7 @@ void RunRandomSchedule(unsigned seed, EngineCounters* sum) {
   sum->prefill_chunks += counters.prefill_chunks;
   sum->preemptions += counters.preemptions;
   sum->emitted_tokens += counters.emitted_tokens;
+  sum->cached_prompt_tokens += counters.cached_prompt_tokens;
 }
 
 TEST(SameBytes, ThousandRandomSchedules) {
@@ -208,6 +256,7 @@ TEST(SameBytes, ThousandRandomSchedules) {
   EXPECT_GT(sum.mixed_steps, 1000);
   EXPECT_GT(sum.preemptions, 1000);
   EXPECT_GT(sum.prefill_chunks, 1000);
+  EXPECT_GT(sum.cached_prompt_tokens, 1000);
 }
 
 }  // namespace

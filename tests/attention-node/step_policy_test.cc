@@ -22,6 +22,14 @@ SequenceSnapshot Decode(int num_tokens, int num_blocks) {
           .num_blocks = num_blocks,
           .token_limit = num_tokens + 100};
 }
+// One that has found some of its blocks, of which nobody holds the last few.
+SequenceSnapshot Known(int num_tokens, int num_blocks, int num_kept) {
+  return {.num_tokens = num_tokens,
+          .num_computed = num_blocks * kBlockSize,
+          .num_blocks = num_blocks,
+          .num_kept_blocks = num_kept,
+          .token_limit = num_tokens + 100};
+}
 SequenceSnapshot Prompt(int num_tokens, int num_computed) {
   return {.running = true,
           .num_tokens = num_tokens,
@@ -48,9 +56,27 @@ std::string Describe(const StepPlan& plan) {
   return text;
 }
 
-std::string Plan(const std::vector<SequenceSnapshot>& sequences,
-                 int free_blocks, const StepLimits& limits = Limits()) {
-  return Describe(PlanStep(sequences, free_blocks, kBlockSize, limits));
+// Every running sequence has blocks of its own, if the test gives it none.
+std::string Plan(std::vector<SequenceSnapshot> sequences, int available,
+                 const StepLimits& limits = Limits()) {
+  std::vector<int> holders(8, 0);
+  std::vector<std::vector<BlockId>> own(sequences.size());
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    if (!sequences[i].running) continue;
+    for (const BlockId block : sequences[i].blocks) {
+      ++holders[static_cast<size_t>(block.value)];
+    }
+    if (!sequences[i].blocks.empty()) continue;
+    for (int j = 0; j < sequences[i].num_blocks; ++j) {
+      own[i].push_back(BlockId{static_cast<int32_t>(holders.size())});
+      holders.push_back(1);
+    }
+    sequences[i].blocks = own[i];
+  }
+  return Describe(PlanStep(
+      sequences,
+      {.block_size = kBlockSize, .available = available, .holders = holders},
+      limits));
 }
 
 TEST(StepPolicy, NothingGivesNothing) { EXPECT_EQ(Plan({}, 10), ""); }
@@ -87,6 +113,49 @@ TEST(StepPolicy, GrowthPreemptsTheLeastUrgent) {
 
 TEST(StepPolicy, SequenceThatCannotGrowGivesUpItsOwnBlocks) {
   EXPECT_EQ(Plan({Decode(6, 2), Decode(9, 2)}, 0), "-1 0:1/1/2 ");
+}
+
+TEST(StepPolicy, SharedBlockIsFreeOnceAllItsHoldersHaveGivenItUp) {
+  const std::vector<BlockId> first = {BlockId{0}, BlockId{1}};
+  const std::vector<BlockId> second = {BlockId{0}, BlockId{2}};
+  const std::vector<BlockId> third = {BlockId{0}, BlockId{3}};
+  const auto with = [](SequenceSnapshot sequence,
+                       const std::vector<BlockId>& blocks) {
+    sequence.blocks = blocks;
+    return sequence;
+  };
+  // Each of the others gives one block; the one that all share stays.
+  const SequenceSnapshot a = with(Decode(9, 2), first);
+  const SequenceSnapshot b = with(Decode(9, 2), second);
+  const SequenceSnapshot c = with(Decode(6, 2), third);
+  EXPECT_EQ(Plan({a, c, b}, 0), "-2 0:1/1/3 1:1/1/2 ");
+  EXPECT_EQ(Plan({a, b, c}, 0), "-2 -1 0:1/1/3 ");
+  // With nothing but the shared block, both have to go before it is free.
+  const std::vector<BlockId> shared = {BlockId{0}};
+  EXPECT_EQ(Plan({Decode(9, 2), with(Decode(3, 1), shared),
+                  with(Decode(3, 1), shared)},
+                 0),
+            "-2 -1 0:1/1/3 ");
+}
+
+TEST(StepPolicy, BlocksThatAreKnownAreNeitherComputedNorTaken) {
+  // 5 blocks with the reserve; 3 known, one of which nobody holds.
+  EXPECT_EQ(Plan({Known(16, 3, 1)}, 3), "0:4/1/5 ");
+  EXPECT_EQ(Plan({Known(16, 3, 1)}, 2), "");
+  EXPECT_EQ(Plan({Known(16, 3, 0)}, 2), "0:4/1/5 ");
+}
+
+TEST(StepPolicy, SequenceLetsOthersPassWhileAnotherComputesItsPrompt) {
+  SequenceSnapshot second = Waiting(40);
+  second.waits_for = 0;
+  EXPECT_EQ(Plan({Prompt(40, 0), second, Waiting(1)}, 50), "0:16/0/10 ");
+  EXPECT_EQ(Plan({Prompt(40, 30), second, Waiting(1)}, 50),
+            "0:10/1/10 2:1/1/2 ");
+  // Admitted in this very step, the first computes already.
+  EXPECT_EQ(Plan({Waiting(8), second, Waiting(1)}, 50), "0:8/1/3 2:1/1/2 ");
+  // Not running, it computes nothing that could be waited for.
+  second.waits_for = 1;
+  EXPECT_EQ(Plan({second, Waiting(8)}, 50), "0:16/0/11 ");
 }
 
 TEST(StepPolicy, AdmissionIsStrictlyInOrder) {

@@ -17,6 +17,7 @@ Transcript FullTranscript() {
   return {.request = RequestId{uint64_t{1} << 60},
           .choice = 2,
           .prompt = {5, 6, 7},
+          .cache_salt = "of a tenant",
           .sampling = {.temperature = 0.5F,
                        .top_p = 0.9F,
                        .top_k = 40,
@@ -76,6 +77,7 @@ TEST(TranscriptProto, WritesResults) {
   StepResults results{.step = 17, .streams = {}};
   results.streams.push_back(
       {.key = {RequestId{4}, 1, 2},
+       .num_cached_tokens = 128,
        .prompt_logprobs = {{.position = 1, .token = 3, .logprob = -0.5F}},
        .tokens = {{.index = 0,
                    .token = 8,
@@ -87,6 +89,7 @@ TEST(TranscriptProto, WritesResults) {
   EXPECT_EQ(proto.step(), 17U);
   const v1::StreamResult& stream = proto.streams(0);
   EXPECT_EQ(stream.request(), 4U);
+  EXPECT_EQ(stream.cached_tokens(), 128U);
   EXPECT_EQ(stream.choice(), 1U);
   EXPECT_EQ(stream.attempt(), 2U);
   EXPECT_EQ(stream.prompt_logprobs(0).position(), 1U);

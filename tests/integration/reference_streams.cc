@@ -46,7 +46,8 @@ std::vector<attention::Transcript> Streams(const cli::EmbeddedMesh& mesh) {
 
 const std::vector<StreamResult>& Alone() {
   static const std::vector<StreamResult>* const kResults = [] {
-    const auto mesh = LoadTinyR1({.num_threads = 1, .num_shards = 1});
+    const auto mesh =
+        LoadTinyR1({.num_threads = 1, .num_shards = 1, .prefix_cache = false});
     auto* results = new std::vector<StreamResult>;
     for (const attention::Transcript& transcript : Streams(*mesh)) {
       results->push_back(RunStreams(*mesh, {transcript})[0]);

@@ -102,6 +102,23 @@ TEST(SameBytes, SmallBlocks) {
   ExpectSameBytes({.block_size = 5}, "blocks of 5 tokens");
 }
 
+TEST(SameBytes, PromptsThatAreFoundInThePrefixCache) {
+  const auto mesh = LoadTinyR1({.num_shards = 2, .block_size = 4});
+  std::vector<attention::Transcript> streams = Streams(*mesh);
+  for (int round = 0; round < 2; ++round) {
+    const std::vector<StreamResult> results = RunStreams(*mesh, streams);
+    for (size_t i = 0; i < kNumStreams; ++i) {
+      EXPECT_EQ(results[i], Alone()[i]) << "round " << round << ", " << i;
+    }
+    for (attention::Transcript& stream : streams) stream.request.value += 1000;
+  }
+  const attention::EngineCounters counters = mesh->Engine().Counters();
+  EXPECT_GT(3 * counters.cached_prompt_tokens, counters.prompt_tokens);
+  std::printf("ran: %zu streams twice, %ld of %ld prompt tokens found\n",
+              kNumStreams, static_cast<long>(counters.cached_prompt_tokens),
+              static_cast<long>(counters.prompt_tokens));
+}
+
 TEST(SameBytes, StoppedAfterAnyTokenAndResumedElsewhere) {
   const auto mesh = LoadTinyR1({.num_shards = 4});
   std::vector<attention::Transcript> resumed;

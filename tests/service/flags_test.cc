@@ -192,6 +192,8 @@ TEST_F(FlagsTest, HelpListsEveryFlagWithItsDefault) {
   ListenOptions listen;
   Flags flags("gateway", "gateway", "takes requests");
   AddListenFlags(flags, &listen);
+  bool cached = true;
+  flags.Add("cached", &cached, "a switch that is on");
   char* arguments[] = {const_cast<char*>("gateway"),
                        const_cast<char*>("--help")};
   ::testing::internal::CaptureStdout();
@@ -200,6 +202,8 @@ TEST_F(FlagsTest, HelpListsEveryFlagWithItsDefault) {
   EXPECT_THAT(help, StartsWith("gateway: takes requests\n"));
   EXPECT_THAT(help, HasSubstr("  --listen TEXT\n"));
   EXPECT_THAT(help, HasSubstr("(default: 127.0.0.1:0)\n"));
+  EXPECT_THAT(help, HasSubstr("  --cached\n"
+                              "      a switch that is on (default: true)\n"));
   for (const char* flag :
        {"--config", "--advertise", "--metrics-listen", "--tls-ca", "--tls-cert",
         "--tls-key", "--insecure-lab", "--version"}) {
