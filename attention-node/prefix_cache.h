@@ -71,6 +71,8 @@ class PrefixCache {
     std::string scope;
     std::vector<TokenId> tokens;
 
+    // NOLINTNEXTLINE(google-explicit-constructor): a map's key is compared as
+    // one
     operator BlockPlace() const { return {parent, scope, tokens}; }
   };
   struct Node {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/answer_stream.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -40,6 +41,7 @@ void AnswerDelta::Append(AnswerDelta delta) {
   }
   MoveAppend(std::move(delta.tokens), &tokens);
   MoveAppend(std::move(delta.prompt_tokens), &prompt_tokens);
+  num_cached_tokens = std::max(num_cached_tokens, delta.num_cached_tokens);
 }
 
 absl::StatusOr<AnswerStream> AnswerStream::Create(
@@ -65,6 +67,8 @@ AnswerStream::AnswerStream(std::optional<TextStream> text,
 
 AnswerDelta AnswerStream::Push(StreamResult result) {
   AnswerDelta delta;
+  if (!num_cached_tokens_) num_cached_tokens_ = result.num_cached_tokens;
+  delta.num_cached_tokens = *num_cached_tokens_;
   delta.prompt_tokens = std::move(result.prompt_logprobs);
   for (EmittedToken& token : result.tokens) {
     if (stopped_) break;

@@ -21,6 +21,7 @@ struct AnswerDelta {
   std::vector<EmittedToken> tokens;
   size_t num_thought_tokens = 0;  // the first of `tokens` are of the thinking
   std::vector<PromptLogprob> prompt_tokens;
+  int num_cached_tokens = 0;  // of the prompt; in every one with tokens
 
   bool Empty() const {
     return text.empty() && reasoning.empty() && tokens.empty() &&
@@ -47,7 +48,10 @@ class AnswerStream {
   // A stop string is complete: generation should end.
   bool Stopped() const { return stopped_; }
   int NumTokens() const { return num_tokens_; }
-  // Of them, those before the answer's text.
+  // Of the prompt's tokens, those that had been computed before: as the node
+  // said that sent the first result.
+  int NumCachedTokens() const { return num_cached_tokens_.value_or(0); }
+  // Of the emitted ones, those before the answer's text.
   int NumReasoningTokens() const { return num_reasoning_tokens_; }
 
  private:
@@ -63,6 +67,7 @@ class AnswerStream {
   bool stopped_ = false;
   int num_tokens_ = 0;
   int num_reasoning_tokens_ = 0;
+  std::optional<int> num_cached_tokens_;
 };
 
 }  // namespace mesh::gateway

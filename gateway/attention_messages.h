@@ -64,6 +64,7 @@ struct Submission {
   absl::Duration timeout;
   int priority = 0;
   std::string request_id;
+  std::string cache_salt;
 };
 
 struct TokenLogprob {
@@ -103,6 +104,8 @@ struct StreamResult {
   std::vector<PromptLogprob> prompt_logprobs = {};
   std::vector<EmittedToken> tokens = {};
   std::optional<Finished> finished = {};
+  // Of the prompt's, those that the node did not have to compute.
+  int num_cached_tokens = 0;
 };
 
 struct StepResults {

@@ -91,6 +91,7 @@ StreamResult FromProto(const attn::StreamResult& proto) {
     result.tokens.push_back({ClampToInt(token.index()), token.token(),
                              token.logprob(), TopOf(token)});
   }
+  result.num_cached_tokens = ClampToInt(proto.cached_tokens());
   if (proto.has_finished()) result.finished = FromProto(proto.finished());
   return result;
 }
@@ -113,6 +114,7 @@ attn::Submit ToProto(const Submission& submission) {
       std::max<int64_t>(absl::ToInt64Milliseconds(submission.timeout), 1)));
   proto.set_priority(static_cast<uint32_t>(submission.priority));
   proto.set_request_id(submission.request_id);
+  proto.set_cache_salt(submission.cache_salt);
   return proto;
 }
 

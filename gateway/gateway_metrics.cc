@@ -98,8 +98,9 @@ struct GatewayMetrics::State {
                              "To turn a request into token ids.", of_model,
                              TokenizingBuckets())),
         prompt_tokens(Counters(registry, "mesh_prompt_tokens_total",
-                               "Prompt tokens of ended requests.", of_model)
-                          .Add({{"source", "computed"}})),
+                               "Prompt tokens of ended requests.", of_model)),
+        computed(prompt_tokens.Add({{"source", "computed"}})),
+        cached(prompt_tokens.Add({{"source", "cached"}})),
         completion_tokens(Counters(registry, "mesh_completion_tokens_total",
                                    "Emitted tokens of ended requests.",
                                    of_model)),
@@ -131,7 +132,9 @@ struct GatewayMetrics::State {
   prometheus::Histogram& prompt_size;
   prometheus::Histogram& completion_size;
   prometheus::Histogram& tokenizing;
-  prometheus::Counter& prompt_tokens;
+  CounterFamily& prompt_tokens;
+  prometheus::Counter& computed;
+  prometheus::Counter& cached;
   CounterFamily& completion_tokens;
   prometheus::Counter& reasoning;
   prometheus::Counter& answer;
@@ -157,13 +160,14 @@ void GatewayMetrics::CountRequest(absl::string_view api,
   state_->duration.Observe(absl::ToDoubleSeconds(record.duration));
   state_->prompt_size.Observe(record.num_prompt_tokens);
   state_->completion_size.Observe(record.num_completion_tokens);
-  state_->prompt_tokens.Increment(record.num_prompt_tokens);
+  state_->computed.Increment(record.num_prompt_tokens -
+                             record.num_cached_tokens);
+  state_->cached.Increment(record.num_cached_tokens);
   state_->reasoning.Increment(record.num_reasoning_tokens);
   state_->answer.Increment(record.num_completion_tokens -
                            record.num_reasoning_tokens);
   if (vllm_ == nullptr) return;
-  vllm_->CountRequest(record.duration, record.num_prompt_tokens,
-                      record.num_completion_tokens);
+  vllm_->CountRequest(record);
 }
 
 void GatewayMetrics::CountResponse(absl::string_view port,

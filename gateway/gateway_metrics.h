@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "gateway/request_record.h"
 #include "gateway/vllm_metrics.h"
 
 namespace prometheus {
@@ -14,15 +15,6 @@ class Registry;
 }  // namespace prometheus
 
 namespace mesh::gateway {
-
-// What a finished request counts for.
-struct RequestRecord {
-  std::string outcome;  // "stop", "length", "cancelled" or a status code's name
-  absl::Duration duration;
-  int num_prompt_tokens = 0;
-  int num_completion_tokens = 0;
-  int num_reasoning_tokens = 0;  // of the completion tokens
-};
 
 struct GatewayGauges {
   int requests_running = 0;  // waiting ones included

@@ -99,6 +99,8 @@ void GenerateCall::WriteEnd(const AnswerEnd& end) {
       static_cast<uint32_t>(end.usage.num_completion_tokens));
   usage.set_reasoning_tokens(
       static_cast<uint32_t>(end.usage.num_reasoning_tokens));
+  usage.set_cached_prompt_tokens(
+      static_cast<uint32_t>(end.usage.num_cached_tokens));
   StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
 }
 

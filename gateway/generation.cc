@@ -147,6 +147,7 @@ absl::Status Generation::Submit() {
   ASSIGN_OR_RETURN(
       const StreamRouter::Start start,
       context_.streams.Submit({.request_id = request_id_,
+                               .cache_salt = std::move(request_->cache_salt),
                                .prompt = std::move(request_->prompt),
                                .sampling = std::move(request_->sampling),
                                .priority = request_->priority,
@@ -336,6 +337,7 @@ AnswerEnd Generation::MakeEnd() const {
   end.num_migrations = end_->num_migrations;
   end.usage.num_prompt_tokens = num_prompt_tokens_;
   if (answer_.has_value()) {
+    end.usage.num_cached_tokens = answer_->NumCachedTokens();
     end.usage.num_completion_tokens = answer_->NumTokens();
     end.usage.num_reasoning_tokens = answer_->NumReasoningTokens();
   }
@@ -372,6 +374,7 @@ void Generation::Report() {
   record.outcome = OutcomeOf(*end_);
   record.duration = context_.clock.Now() - begun_;
   record.num_prompt_tokens = end.usage.num_prompt_tokens;
+  record.num_cached_tokens = end.usage.num_cached_tokens;
   record.num_completion_tokens = end.usage.num_completion_tokens;
   record.num_reasoning_tokens = end.usage.num_reasoning_tokens;
   context_.metrics.CountRequest(options_.api, record);
@@ -383,6 +386,7 @@ void Generation::Report() {
        {"api", options_.api},
        {"outcome", record.outcome},
        {"prompt_tokens", int64_t{record.num_prompt_tokens}},
+       {"cached_tokens", int64_t{record.num_cached_tokens}},
        {"completion_tokens", int64_t{record.num_completion_tokens}},
        {"reasoning_tokens", int64_t{record.num_reasoning_tokens}},
        {"migrations", int64_t{end.num_migrations}},

@@ -54,6 +54,7 @@ struct AnswerStart {
 
 struct AnswerUsage {
   int num_prompt_tokens = 0;
+  int num_cached_tokens = 0;  // of the prompt tokens
   int num_completion_tokens = 0;
   int num_reasoning_tokens = 0;  // of the completion tokens
 };

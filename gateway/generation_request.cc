@@ -207,6 +207,9 @@ absl::StatusOr<GenerationRequest> CheckGenerateInput(GenerateInput input,
   RETURN_IF_ERROR(CheckRequestId(input.request_id));
   RETURN_IF_ERROR(
       CheckCount("priority", "priority", input.priority, 0, kMaxPriority));
+  RETURN_IF_ERROR(CheckCount("length of cache_salt in bytes", "cache_salt",
+                             static_cast<int64_t>(input.cache_salt.size()), 0,
+                             kMaxCacheSaltBytes));
   GenerationRequest request;
   request.wants_text =
       input.text_from_ids ||
@@ -225,6 +228,7 @@ absl::StatusOr<GenerationRequest> CheckGenerateInput(GenerateInput input,
   request.stops = std::move(input.stops);
   request.priority = static_cast<int>(input.priority);
   request.request_id = std::move(input.request_id);
+  request.cache_salt = std::move(input.cache_salt);
   return request;
 }
 

@@ -24,6 +24,7 @@ inline constexpr size_t kMaxStopBytes = 256;
 inline constexpr int kMaxLogprobs = 20;
 inline constexpr int kMaxPriority = 7;
 inline constexpr size_t kMaxRequestIdBytes = 128;
+inline constexpr size_t kMaxCacheSaltBytes = 256;
 
 struct MessageInput {
   std::string role;
@@ -67,6 +68,7 @@ struct GenerateInput {
   bool ignore_eos = false;
   std::string request_id;
   uint32_t priority = 0;
+  std::string cache_salt;
 };
 
 // A request that has been checked: nothing in it can make an attention node
@@ -79,6 +81,7 @@ struct GenerationRequest {
   bool starts_in_reasoning = false;  // the prompt opens the thinking
   int priority = 0;
   std::string request_id;
+  std::string cache_salt;  // as it came
 };
 
 // Checks everything and tokenizes. Pure. `max_positions`: tokens of prompt and

@@ -78,6 +78,7 @@ GenerateInput FromProto(const v1::GenerateRequest& request) {
   input.ignore_eos = request.ignore_eos();
   input.request_id = request.request_id();
   input.priority = request.priority();
+  input.cache_salt = request.cache_salt();
   return input;
 }
 

@@ -21,7 +21,8 @@ Submission StreamLog::NextSubmission(absl::Duration timeout) {
           .emitted = emitted_,
           .timeout = timeout,
           .priority = request_.priority,
-          .request_id = request_.request_id};
+          .request_id = request_.request_id,
+          .cache_salt = request_.cache_salt};
 }
 
 absl::Status StreamLog::Accept(StreamResult* result) {
@@ -30,6 +31,11 @@ absl::Status StreamLog::Accept(StreamResult* result) {
     result->tokens.clear();
     result->finished.reset();
     return absl::OkStatus();
+  }
+  if (result->num_cached_tokens > static_cast<int>(request_.prompt.size())) {
+    return absl::DataLossError(
+        absl::StrCat(result->num_cached_tokens, " of ", request_.prompt.size(),
+                     " prompt tokens were said to be cached"));
   }
   RETURN_IF_ERROR(AcceptPromptLogprobs(&result->prompt_logprobs));
   return AcceptTokens(&result->tokens);

@@ -20,6 +20,7 @@ class StreamLog {
   struct Request {
     RequestId request;
     std::string request_id;  // for logs
+    std::string cache_salt;
     std::vector<TokenId> prompt;
     Sampling sampling;
     int priority = 0;
@@ -40,8 +41,8 @@ class StreamLog {
   // Leaves in `result` what is new, and commits it: nothing of an attempt that
   // is not the current one, no token or position that is known. Errors:
   // kDataLoss if something is missing between what is known and what came, or
-  // differs from it, or is no token of the vocabulary; then nothing of the
-  // result counts.
+  // differs from it, or is no token of the vocabulary, or more was cached than
+  // there is; then nothing of the result counts.
   absl::Status Accept(StreamResult* result);
 
   // Why the stream is over by what it has emitted, if it is.
@@ -49,6 +50,8 @@ class StreamLog {
 
   RequestId Id() const { return request_.request; }
   uint32_t Attempt() const { return attempt_; }
+  const std::vector<TokenId>& Prompt() const { return request_.prompt; }
+  const std::string& CacheSalt() const { return request_.cache_salt; }
   int NumEmitted() const { return static_cast<int>(emitted_.size()); }
 
  private:

@@ -47,6 +47,7 @@ absl::StatusOr<StreamRouter::Start> StreamRouter::Submit(
   auto stream = std::make_unique<Stream>(
       StreamLog::Request{.request = id,
                          .request_id = std::move(request.request_id),
+                         .cache_salt = std::move(request.cache_salt),
                          .prompt = std::move(request.prompt),
                          .sampling = std::move(request.sampling),
                          .priority = request.priority,
@@ -55,6 +56,8 @@ absl::StatusOr<StreamRouter::Start> StreamRouter::Submit(
       std::move(sink));
   stream->deadline = request.deadline;
   stream->log.SetIdentity(*identity_);
+  stream->prefixes =
+      PrefixAffinity::KeysOf(stream->log.CacheSalt(), stream->log.Prompt());
   Stream& added = *stream;
   streams_[id.value] = std::move(stream);
   Place(added);
@@ -252,6 +255,7 @@ bool StreamRouter::MayGoOn(const Stream& stream, const absl::Status& status) {
 }
 
 StreamRouter::Node* StreamRouter::Choose(const Stream& stream) {
+  const std::string knows_prefix = prefixes_.Find(stream.prefixes);
   std::vector<Candidate> candidates;
   std::vector<Node*> nodes;
   for (auto& [link, node] : nodes_) {
@@ -262,7 +266,8 @@ StreamRouter::Node* StreamRouter::Choose(const Stream& stream) {
                                                       node.load.streams_waiting,
                                                   node.num_own),
                           .draining = node.load.draining,
-                          .avoid = stream.avoid.count(node.hello.name) > 0});
+                          .avoid = stream.avoid.count(node.hello.name) > 0,
+                          .knows_prefix = node.hello.name == knows_prefix});
   }
   const std::optional<size_t> best = SelectNode(candidates);
   return best ? nodes[*best] : nullptr;
@@ -282,6 +287,7 @@ void StreamRouter::Place(Stream& stream) {
   }
   if (!stream.is_bound) stream.log.SetIdentity(IdentityOf(node->hello));
   stream.node = node->link.get();
+  prefixes_.Remember(stream.prefixes, node->hello.name);
   ++node->num_own;
   node->link->Submit(stream.log.NextSubmission(
       std::max(stream.deadline - now, absl::Milliseconds(1))));

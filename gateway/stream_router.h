@@ -20,6 +20,7 @@
 #include "core/mutex.h"
 #include "gateway/attention_messages.h"
 #include "gateway/node_link.h"
+#include "gateway/prefix_affinity.h"
 #include "gateway/stream_log.h"
 #include "gateway/stream_sink.h"
 
@@ -27,7 +28,9 @@ namespace mesh::gateway {
 
 // Owns all token streams of the gateway: gives each to an attention node, and
 // when that node breaks, refuses or gives up, to another one of the same model,
-// numerics class and routing table, at the token where it stopped.
+// numerics class and routing table, at the token where it stopped. Streams
+// whose prompts begin alike rather go to the same node, which has computed that
+// part.
 //
 // A stream ends exactly once: by its node, by Cancel, by its deadline, by an
 // error that another node would give as well, after max_attempts attempts
@@ -54,6 +57,7 @@ class StreamRouter {
 
   struct Request {
     std::string request_id;
+    std::string cache_salt;  // prompts of others are none of its business
     std::vector<TokenId> prompt;
     Sampling sampling;
     int priority = 0;
@@ -128,6 +132,8 @@ class StreamRouter {
     // will do.
     bool is_bound = false;
     absl::Time deadline;
+    // What of its prompt other streams may have too.
+    PrefixAffinity::Keys prefixes;
     const NodeLink* node = nullptr;  // null: waits for one
     // When it lost its node, or one first refused it; until a new token comes.
     std::optional<absl::Time> stalled_since;
@@ -138,6 +144,8 @@ class StreamRouter {
     absl::string_view moved_by;  // the reason to count when it moves
     int num_migrations = 0;
   };
+  // Beginnings of prompts, 64 tokens each: some 3 MiB.
+  static constexpr size_t kMaxPrefixChunks = size_t{1} << 15;
   using Streams = absl::flat_hash_map<uint64_t, std::unique_ptr<Stream>>;
   // Sinks to wake once the lock is given up.
   using Wakes = std::vector<std::shared_ptr<StreamSink>>;
@@ -173,6 +181,7 @@ class StreamRouter {
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_);
   std::map<const NodeLink*, Node> nodes_ ABSL_GUARDED_BY(mutex_);
   Streams streams_ ABSL_GUARDED_BY(mutex_);
+  PrefixAffinity prefixes_ ABSL_GUARDED_BY(mutex_){kMaxPrefixChunks};
   std::optional<ModelIdentity> identity_ ABSL_GUARDED_BY(mutex_);
 };
 

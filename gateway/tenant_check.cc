@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/status_macros.h"
+#include "gateway/admission/cache_salt.h"
 #include "gateway/api_error.h"
 
 namespace mesh::gateway {
@@ -33,6 +34,7 @@ absl::StatusOr<GenerationRequest> CheckTenantInput(GenerateInput input,
                      ", which is more than this key's class allows"),
         {.code = "insufficient_scope", .param = "priority"});
   }
+  request.cache_salt = CacheSalt(tenant.name, request.cache_salt);
   return request;
 }
 

@@ -10,7 +10,8 @@
 
 namespace mesh::gateway {
 
-// As CheckGenerateInput, within what `tenant` may. A model that it may not use
+// As CheckGenerateInput, within what `tenant` may, and with a cache salt of the
+// tenant's own. A model that it may not use
 // looks like one that does not exist. Errors: those of CheckGenerateInput and
 // CheckScope; kPermissionDenied, insufficient_scope, for too high a priority.
 absl::StatusOr<GenerationRequest> CheckTenantInput(GenerateInput input,

@@ -62,6 +62,10 @@ struct VllmMetrics::State {
                            RequestBuckets())),
         prompt_tokens(Counter(registry, "vllm:prompt_tokens_total",
                               "Prompt tokens.", labels)),
+        prefix_queries(Counter(registry, "vllm:prefix_cache_queries_total",
+                               "Prompt tokens looked up.", labels)),
+        prefix_hits(Counter(registry, "vllm:prefix_cache_hits_total",
+                            "Prompt tokens found.", labels)),
         generation_tokens(Counter(registry, "vllm:generation_tokens_total",
                                   "Generated tokens.", labels)) {}
 
@@ -72,6 +76,8 @@ struct VllmMetrics::State {
   prometheus::Histogram& token_gap;
   prometheus::Histogram& duration;
   prometheus::Counter& prompt_tokens;
+  prometheus::Counter& prefix_queries;
+  prometheus::Counter& prefix_hits;
   prometheus::Counter& generation_tokens;
 };
 
@@ -96,11 +102,12 @@ void VllmMetrics::ObserveTokenGap(absl::Duration gap) {
   state_->token_gap.Observe(absl::ToDoubleSeconds(gap));
 }
 
-void VllmMetrics::CountRequest(absl::Duration duration, int num_prompt_tokens,
-                               int num_completion_tokens) {
-  state_->duration.Observe(absl::ToDoubleSeconds(duration));
-  state_->prompt_tokens.Increment(num_prompt_tokens);
-  state_->generation_tokens.Increment(num_completion_tokens);
+void VllmMetrics::CountRequest(const RequestRecord& record) {
+  state_->duration.Observe(absl::ToDoubleSeconds(record.duration));
+  state_->prompt_tokens.Increment(record.num_prompt_tokens);
+  state_->prefix_queries.Increment(record.num_prompt_tokens);
+  state_->prefix_hits.Increment(record.num_cached_tokens);
+  state_->generation_tokens.Increment(record.num_completion_tokens);
 }
 
 }  // namespace mesh::gateway

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "gateway/request_record.h"
 
 namespace prometheus {
 class Registry;
@@ -24,8 +25,7 @@ class VllmMetrics {
   void SetGauges(int num_running, int num_waiting, double kv_usage);
   void ObserveFirstToken(absl::Duration since_request);
   void ObserveTokenGap(absl::Duration gap);
-  void CountRequest(absl::Duration duration, int num_prompt_tokens,
-                    int num_completion_tokens);
+  void CountRequest(const RequestRecord& record);
 
  private:
   struct State;

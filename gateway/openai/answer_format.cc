@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/openai/answer_format.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +38,8 @@ void AnswerFormat::CountTokens(int choice, const AnswerDelta& delta) {
   Usage& usage = usages_[static_cast<size_t>(choice)];
   usage.num_completion_tokens += static_cast<int>(delta.tokens.size());
   usage.num_reasoning_tokens += static_cast<int>(delta.num_thought_tokens);
+  usage.num_cached_tokens =
+      std::max(usage.num_cached_tokens, delta.num_cached_tokens);
 }
 
 void AnswerFormat::NoteEnd(int choice, FinishReason reason,
@@ -52,9 +56,15 @@ absl::string_view AnswerFormat::FinishReasonOf(int choice) const {
 
 Usage AnswerFormat::TotalUsage() const {
   Usage total;
+  const auto per_prompt = static_cast<size_t>(options_.choices_per_prompt);
   for (size_t i = 0; i < usages_.size(); ++i) {
-    if (i % static_cast<size_t>(options_.choices_per_prompt) == 0) {
+    if (i % per_prompt == 0) {
       total.num_prompt_tokens += usages_[i].num_prompt_tokens;
+      // The other choices found what this answer itself had computed.
+      total.num_cached_tokens +=
+          std::ranges::min(std::span(usages_).subspan(i, per_prompt), {},
+                           &Usage::num_cached_tokens)
+              .num_cached_tokens;
     }
     total.num_completion_tokens += usages_[i].num_completion_tokens;
     total.num_reasoning_tokens += usages_[i].num_reasoning_tokens;

@@ -171,6 +171,7 @@ void Exchange::TakeEnd(size_t choice, const AnswerEnd& end) {
   }
   format_->NoteEnd(static_cast<int>(choice), end.reason,
                    {.num_prompt_tokens = end.usage.num_prompt_tokens,
+                    .num_cached_tokens = end.usage.num_cached_tokens,
                     .num_completion_tokens = end.usage.num_completion_tokens,
                     .num_reasoning_tokens = end.usage.num_reasoning_tokens});
   std::string piece;

@@ -37,7 +37,7 @@ inline constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 
 inline constexpr TextField kModelField{"model", 256};
 inline constexpr TextField kUserField{"user", 512, 0};
-inline constexpr TextField kCacheSaltField{"cache_salt", 256};
+inline constexpr TextField kCacheSaltField{"cache_salt", kMaxCacheSaltBytes};
 inline constexpr TextField kRequestIdField{"request_id", kMaxRequestIdBytes};
 inline constexpr IntField kMaxTokensField{"max_tokens", 1, kMaxInt32};
 inline constexpr IntField kMaxCompletionTokensField{"max_completion_tokens", 1,

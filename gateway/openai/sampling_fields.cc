@@ -161,7 +161,6 @@ absl::Status CheckMetadata(const RequestFields& fields) {
 absl::Status CheckWithoutEffect(const RequestFields& fields) {
   std::string ignored;
   RETURN_IF_ERROR(fields.Read(kUserField, &ignored));
-  RETURN_IF_ERROR(fields.Read(kCacheSaltField, &ignored));
   return CheckMetadata(fields);
 }
 
@@ -207,6 +206,7 @@ absl::Status ReadCommon(const RequestFields& fields, GenerateInput* input) {
                              QuotedText(input->request_id),
                              "letters, digits, '-', '_', '.' and ':'");
   }
+  RETURN_IF_ERROR(fields.Read(kCacheSaltField, &input->cache_salt));
   return CheckWithoutEffect(fields);
 }
 

@@ -22,7 +22,7 @@ struct StreamChoices {
 // its target. Errors: those of RequestFields; unsupported_parameter.
 
 // model, temperature and its like, seed, logit_bias, stop, stop_token_ids,
-// ignore_eos, priority, request_id. Checks user, metadata and cache_salt, which
+// ignore_eos, priority, request_id, cache_salt. Checks user and metadata, which
 // have no effect.
 absl::Status ReadCommon(const RequestFields& fields, GenerateInput* input);
 

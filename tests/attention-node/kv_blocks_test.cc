@@ -218,15 +218,15 @@ TEST(KvBlocks, AgreesWithAListOfPrefixesOver100000Operations) {
       for (int j = known; j < known + missing; ++j) {
         const BlockId block = holder.blocks[static_cast<size_t>(j)];
         twin.Overwrite(block);
-        std::vector<TokenId> upto(tokens.begin(),
-                                  tokens.begin() + (j + 1) * kBlockSize);
-        twin.Write(block, {scope, std::move(upto)});
+        const auto num_upto = static_cast<ptrdiff_t>(j + 1) * kBlockSize;
+        twin.Write(block, {scope, {tokens.begin(), tokens.begin() + num_upto}});
       }
       blocks.Keep(scope, tokens, known, known + missing, &holder.blocks);
       ASSERT_NO_FATAL_FAILURE(twin.CheckFound(holder.prefix, holder.blocks));
       holders.push_back(std::move(holder));
     }
     std::vector<std::vector<BlockId>> held;
+    held.reserve(holders.size());
     for (const Holder& holder : holders) held.push_back(holder.blocks);
     ASSERT_NO_FATAL_FAILURE(twin.Check(blocks, held));
   }

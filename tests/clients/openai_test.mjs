@@ -135,6 +135,20 @@ check('several choices, each with a seed of its own', async () => {
   assert.deepEqual(pieces.map((choice) => `${choice.reasoning}|${choice.content}`), expected);
 });
 
+check('a beginning that was computed before is cached', async () => {
+  const fields = { messages: [{ role: 'user', content: `${randomUUID()} ${'one two three '.repeat(60)}` }], max_tokens: 4 };
+  const { usage: first } = await chat(fields);
+  assert.equal(first.prompt_tokens_details.cached_tokens, 0);
+  for (const more of [{}, { n: 4 }, { cache_salt: 'another' }]) {
+    const { usage } = await chat({ ...fields, ...more });
+    const cached = usage.prompt_tokens_details.cached_tokens;
+    const expected = more.cache_salt ? 0 : first.prompt_tokens - (first.prompt_tokens - 1) % 64 - 1;
+    assert.equal(cached, expected);
+    assert.equal(usage.prompt_cache_hit_tokens, cached);
+    assert.equal(usage.prompt_cache_miss_tokens, usage.prompt_tokens - cached);
+  }
+});
+
 check('a stop string lies across tokens and is not returned', async () => {
   const stop = ['never', 're 3 "r'];
   const answer = await chat({ stop });

@@ -47,6 +47,20 @@ TEST(AnswerStream, ThoughtsAreCountedApart) {
   EXPECT_EQ(delta.num_thought_tokens, thoughts.tokens.size());
 }
 
+// A stream that goes on elsewhere finds other prefixes there.
+TEST(AnswerStream, WhatWasCachedIsAsTheFirstResultSays) {
+  AnswerStream answer = Create({});
+  EXPECT_EQ(answer.NumCachedTokens(), 0);
+  StreamResult result = ResultOf("one");
+  result.num_cached_tokens = 64;
+  AnswerDelta delta = answer.Push(result);
+  EXPECT_EQ(delta.num_cached_tokens, 64);
+  result.num_cached_tokens = 128;
+  delta.Append(answer.Push(result));
+  EXPECT_EQ(delta.num_cached_tokens, 64);
+  EXPECT_EQ(answer.NumCachedTokens(), 64);
+}
+
 TEST(AnswerStream, NothingComesAfterAStopString) {
   GenerationRequest request;
   request.stops = {"END"};

@@ -33,7 +33,8 @@ TEST(AttentionProto, SubmissionKeepsEveryField) {
       .emitted = {5},
       .timeout = absl::Milliseconds(1500),
       .priority = 7,
-      .request_id = "r"};
+      .request_id = "r",
+      .cache_salt = "of a tenant"};
   const attn::Submit proto = ToProto(submission);
   EXPECT_EQ(proto.request(), 9U);
   EXPECT_EQ(proto.choice(), 0U);
@@ -43,6 +44,7 @@ TEST(AttentionProto, SubmissionKeepsEveryField) {
   EXPECT_EQ(proto.timeout_ms(), 1500U);
   EXPECT_EQ(proto.priority(), 7U);
   EXPECT_EQ(proto.request_id(), "r");
+  EXPECT_EQ(proto.cache_salt(), "of a tenant");
   EXPECT_EQ(proto.routing_table_version(), 4U);
   EXPECT_EQ(proto.numerics_class(), "bf16-1");
   EXPECT_EQ(proto.model_digest().substr(0, 3), "\x01\x02\x03");

@@ -31,6 +31,7 @@ class FakeAttentionNode {
     uint32_t vocab_size = 2048;
     uint32_t max_positions = 2048;
     uint32_t max_streams = 64;
+    uint32_t cached_tokens = 0;  // what every result says of its prompt
     std::string model_digest = std::string(16, 'd');
     std::string numerics = "fake-1";
     FakeModel model = HashToken;

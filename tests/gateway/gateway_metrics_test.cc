@@ -17,6 +17,7 @@ TEST(GatewayMetrics, CountsWhatItIsTold) {
   metrics.CountRequest("grpc", {.outcome = "stop",
                                 .duration = absl::Seconds(3),
                                 .num_prompt_tokens = 5,
+                                .num_cached_tokens = 2,
                                 .num_completion_tokens = 10,
                                 .num_reasoning_tokens = 4});
   metrics.ObserveFirstToken(absl::Milliseconds(3));
@@ -46,7 +47,8 @@ TEST(GatewayMetrics, CountsWhatItIsTold) {
         "mesh_inter_token_latency_seconds_bucket{model=\"m\",le=\"0.01\"} 1\n",
         "mesh_request_prompt_tokens_bucket{model=\"m\",le=\"5\"} 1\n",
         "mesh_request_completion_tokens_bucket{model=\"m\",le=\"5\"} 0\n",
-        "mesh_prompt_tokens_total{model=\"m\",source=\"computed\"} 5\n",
+        "mesh_prompt_tokens_total{model=\"m\",source=\"computed\"} 3\n",
+        "mesh_prompt_tokens_total{model=\"m\",source=\"cached\"} 2\n",
         "mesh_completion_tokens_total{model=\"m\",kind=\"reasoning\"} 4\n",
         "mesh_completion_tokens_total{model=\"m\",kind=\"answer\"} 6\n",
         "mesh_stream_migrations_total{model=\"m\",reason=\"lost\"} 1\n",
@@ -69,6 +71,7 @@ TEST(GatewayMetrics, AreAlsoVllmsIfWanted) {
   metrics.CountRequest("grpc", {.outcome = "stop",
                                 .duration = absl::Seconds(3),
                                 .num_prompt_tokens = 5,
+                                .num_cached_tokens = 2,
                                 .num_completion_tokens = 10,
                                 .num_reasoning_tokens = 4});
   metrics.ObserveFirstToken(absl::Milliseconds(3));
@@ -89,6 +92,8 @@ TEST(GatewayMetrics, AreAlsoVllmsIfWanted) {
         "vllm:inter_token_latency_seconds_count{model_name=\"m\"} 1\n",
         "vllm:e2e_request_latency_seconds_sum{model_name=\"m\"} 3\n",
         "vllm:prompt_tokens_total{model_name=\"m\"} 5\n",
+        "vllm:prefix_cache_queries_total{model_name=\"m\"} 5\n",
+        "vllm:prefix_cache_hits_total{model_name=\"m\"} 2\n",
         "vllm:generation_tokens_total{model_name=\"m\"} 10\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }

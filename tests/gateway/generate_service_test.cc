@@ -39,6 +39,17 @@ TEST_F(GenerateService, TokenIdsGiveTokensOnly) {
   EXPECT_EQ(outcome.completed.migrations(), 0U);
 }
 
+TEST_F(GenerateService, UsageSaysHowMuchOfThePromptWasCached) {
+  FakeAttentionNode& node = AddNode({.cached_tokens = 2});
+  StartGateway();
+  v1::GenerateRequest request = IdsRequest({5, 6, 7}, 5);
+  request.set_cache_salt("mine");
+  const Outcome outcome = Generate(request);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_EQ(outcome.completed.usage().cached_prompt_tokens(), 2U);
+  EXPECT_EQ(node.LastSubmit()->cache_salt().size(), 32U);
+}
+
 TEST_F(GenerateService, MessagesGiveTextAndTokens) {
   AddNode();
   StartGateway();

@@ -24,6 +24,10 @@ TEST(NodeSelector, LeastLoadedThenFirstByName) {
       {{{"a", 0, false, true}}, 0},
       {{{"a", 5, false, true}, {"b", 4, false, true}}, 1},
       {{{"a", 0, true, true}, {"b", 4, false, true}}, 1},
+      {{{"a", 2}, {"b", 9, false, false, true}}, 1},
+      {{{"a", 2}, {"b", 10, false, false, true}}, 0},
+      {{{"a", 2}, {"b", 0, true, false, true}}, 0},
+      {{{"a", 2}, {"b", 0, false, true, true}}, 0},
   };
   for (size_t i = 0; i < cases.size(); ++i) {
     EXPECT_EQ(SelectNode(cases[i].candidates), cases[i].expected) << i;

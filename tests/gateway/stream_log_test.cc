@@ -13,6 +13,7 @@ StreamLog MakeLog(int max_tokens = 10, bool ignore_eos = false) {
   sampling.ignore_eos = ignore_eos;
   return StreamLog({.request = RequestId{9},
                     .request_id = "nine",
+                    .cache_salt = "salt",
                     .prompt = {1, 2, 3},
                     .sampling = sampling,
                     .priority = 2,
@@ -40,7 +41,19 @@ TEST(StreamLog, SubmissionHoldsTheWholeTranscript) {
   EXPECT_EQ(second.attempt, 2U);
   EXPECT_EQ(second.emitted, (std::vector<TokenId>{5, 6}));
   EXPECT_EQ(second.sampling, first.sampling);
+  EXPECT_EQ(first.cache_salt, "salt");
+  EXPECT_EQ(second.cache_salt, "salt");
   EXPECT_EQ(second.timeout, absl::Seconds(2));
+}
+
+TEST(StreamLog, NoMoreThanThePromptCanHaveBeenCached) {
+  StreamLog log = MakeLog();
+  log.NextSubmission({});
+  StreamResult result = Tokens(1, {{0, 5}});
+  result.num_cached_tokens = 3;
+  EXPECT_TRUE(log.Accept(&result).ok());
+  result.num_cached_tokens = 4;
+  EXPECT_EQ(log.Accept(&result).code(), absl::StatusCode::kDataLoss);
 }
 
 TEST(StreamLog, KnownTokensAreDropped) {

@@ -55,12 +55,15 @@ class StreamRouterTest : public ::testing::Test {
     return link;
   }
 
-  std::shared_ptr<FakeSink> Submit(absl::Duration limit = absl::Seconds(600)) {
+  std::shared_ptr<FakeSink> Submit(absl::Duration limit = absl::Seconds(600),
+                                   std::vector<TokenId> prompt = {1, 2},
+                                   const std::string& salt = "s") {
     auto sink = std::make_shared<FakeSink>();
     Sampling sampling;
     sampling.max_tokens = 5;
     auto start = router_.Submit({.request_id = "r",
-                                 .prompt = {1, 2},
+                                 .cache_salt = salt,
+                                 .prompt = std::move(prompt),
                                  .sampling = sampling,
                                  .priority = 0,
                                  .deadline = clock_.Now() + limit},
@@ -139,6 +142,33 @@ TEST_F(StreamRouterTest, ParkedStreamGoesOnWhereItStopped) {
   router_.Park(RequestId{7});  // has ended
   router_.Resume(RequestId{7});
   EXPECT_EQ(link->submissions.size(), 2U);
+}
+
+TEST_F(StreamRouterTest, StreamsThatBeginAlikeGoToTheSameNode) {
+  const auto a = AddNode("a");
+  const auto b = AddNode("b");
+  const std::vector<TokenId> prompt(70, 3);
+  std::vector<TokenId> next_turn = prompt;
+  next_turn.insert(next_turn.end(), {4, 5, 6});
+  Submit(absl::Seconds(600), prompt);
+  Submit(absl::Seconds(600), next_turn);
+  EXPECT_EQ(a->submissions.size(), 2U);
+  // Another tenant's prompt is not cached for this one.
+  Submit(absl::Seconds(600), prompt, "other");
+  EXPECT_EQ(b->submissions.size(), 1U);
+  EXPECT_EQ(b->submissions[0].cache_salt, "other");
+}
+
+TEST_F(StreamRouterTest, WhereAStreamHasMovedItsNextTurnGoes) {
+  const auto a = AddNode("a");
+  const auto b = AddNode("b");
+  const std::vector<TokenId> prompt(70, 3);
+  Submit(absl::Seconds(600), prompt);
+  router_.OnNodeLost(a.get());
+  ASSERT_EQ(b->submissions.size(), 1U);
+  AddNode("a");
+  Submit(absl::Seconds(600), prompt);
+  EXPECT_EQ(b->submissions.size(), 2U);
 }
 
 TEST_F(StreamRouterTest, LimitsOfTheMeshAreThoseOfTheSmallestNode) {

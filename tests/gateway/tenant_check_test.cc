@@ -34,6 +34,21 @@ TEST_F(TenantCheck, WithoutLimitsAllIsAllowed) {
   EXPECT_TRUE(Check().ok());
 }
 
+TEST_F(TenantCheck, CacheSaltIsOfTheTenant) {
+  const auto salt = [&] {
+    return CheckTenantInput(input_, tenant_, model_, 100, 42)->cache_salt;
+  };
+  const std::string own = salt();
+  EXPECT_EQ(salt(), own);
+  input_.cache_salt.assign(1, 's');
+  EXPECT_NE(salt(), own);
+  input_.cache_salt.clear();
+  tenant_.name = "another";
+  EXPECT_NE(salt(), own);
+  input_.cache_salt.assign(257, 's');
+  EXPECT_EQ(DetailsOf(Check()).param, "cache_salt");
+}
+
 TEST_F(TenantCheck, AnotherTenantsModelDoesNotExist) {
   tenant_.models = {"other"};
   EXPECT_EQ(Check().code(), absl::StatusCode::kNotFound);

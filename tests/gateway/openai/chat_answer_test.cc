@@ -68,6 +68,7 @@ Json Whole(AnswerFormat::Options options, ReasoningFormat format,
   for (const AnswerDelta& delta : deltas) answer.Keep(0, delta);
   answer.NoteEnd(0, FinishReason::kStop,
                  {.num_prompt_tokens = 7,
+                  .num_cached_tokens = 3,
                   .num_completion_tokens = 5,
                   .num_reasoning_tokens = 2});
   const auto json = ParseJson(answer.Body(), "body");
@@ -115,12 +116,14 @@ TEST(ChatAnswer, UsageMayBeInEveryEvent) {
   options.stream = {.stream = true, .continuous_usage = true};
   AnswerDelta delta = TokensOf({301, 302}, 0);
   delta.text = "ab";
+  delta.num_cached_tokens = 4;
   const Events events =
       Streamed(options, ReasoningFormat::kSeparate, {delta, delta});
   ASSERT_EQ(events.chunks.size(), 4U);
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(events.chunks[i]["usage"],
               SlowUsage({.num_prompt_tokens = 7,
+                         .num_cached_tokens = i == 0 ? 0 : 4,
                          .num_completion_tokens = static_cast<int>(2 * i)},
                         std::nullopt));
   }
@@ -191,10 +194,11 @@ TEST(ChatAnswer, WholeAnswer) {
                            {"logprobs", nullptr},
                            {"finish_reason", "stop"}}}},
                         {"usage", SlowUsage({.num_prompt_tokens = 7,
+                                             .num_cached_tokens = 3,
                                              .num_completion_tokens = 5,
                                              .num_reasoning_tokens = 2},
                                             options.prices)}}));
-  EXPECT_DOUBLE_EQ(body["usage"]["cost"].get<double>(), 54e-6);
+  EXPECT_DOUBLE_EQ(body["usage"]["cost"].get<double>(), 51e-6);
 }
 
 TEST(ChatAnswer, SeveralChoicesShareThePrompt) {
@@ -208,8 +212,11 @@ TEST(ChatAnswer, SeveralChoicesShareThePrompt) {
     answer.Keep(i, TextDeltaOf("", std::to_string(i)));
     answer.Keep(i, TokensOf({300 + i}, 0));
     answer.Keep(i, TokensOf({310 + i}, 0));
+    // The first computed most of it; the others found all but the last token.
     answer.NoteEnd(i, FinishReason::kLength,
-                   {.num_prompt_tokens = 7, .num_completion_tokens = 2});
+                   {.num_prompt_tokens = 7,
+                    .num_cached_tokens = i == 0 ? 2 : 6,
+                    .num_completion_tokens = 2});
   }
   const auto body = ParseJson(answer.Body(), "body");
   ASSERT_TRUE(body.ok()) << body.status();
@@ -222,9 +229,10 @@ TEST(ChatAnswer, SeveralChoicesShareThePrompt) {
     EXPECT_EQ(choice["logprobs"]["content"].size(), 2U);
     EXPECT_EQ(choice["finish_reason"], "length");
   }
-  EXPECT_EQ((*body)["usage"],
-            SlowUsage({.num_prompt_tokens = 7, .num_completion_tokens = 6},
-                      std::nullopt));
+  EXPECT_EQ((*body)["usage"], SlowUsage({.num_prompt_tokens = 7,
+                                         .num_cached_tokens = 2,
+                                         .num_completion_tokens = 6},
+                                        std::nullopt));
 }
 
 TEST(ChatAnswer, AnErrorEndsTheStream) {
