@@ -77,23 +77,8 @@ AttentionMetrics::AttentionMetrics(prometheus::Registry& registry)
                                  "Prompt tokens of streams that began.")),
       prefix_hit_(AddCounter(registry, "mesh_prefix_cache_hit_tokens_total",
                              "Of these, found in the prefix cache.")),
-      generation_(AddGauge(registry, "mesh_placement_generation",
-                           "Epoch of the placement in use.")),
       load_seconds_(AddGauge(registry, "mesh_weights_load_seconds",
-                             "Time that loading the weights took.")),
-      dispatch_bytes_(prometheus::BuildCounter()
-                          .Name("mesh_dispatch_bytes_total")
-                          .Help("Bytes of frames to and from expert nodes.")
-                          .Register(registry)),
-      dispatch_retries_(
-          prometheus::BuildCounter()
-              .Name("mesh_dispatch_retries_total")
-              .Help("Frames whose rows had to be sent again, by reason.")
-              .Register(registry)),
-      lane_info_(prometheus::BuildGauge()
-                     .Name("mesh_data_plane_lane_info")
-                     .Help("1 for the lane that carries the data plane.")
-                     .Register(registry)) {}
+                             "Time that loading the weights took.")) {}
 
 void AttentionMetrics::OnStep(absl::Duration duration,
                               const EngineCounters& engine) {
@@ -107,23 +92,7 @@ void AttentionMetrics::OnStep(absl::Duration duration,
   last_step_ = engine;
 }
 
-void AttentionMetrics::Update(const EngineCounters& engine,
-                              const ExpertLinks::Snapshot& dispatch,
-                              const std::string& transport,
-                              const std::string& lane) {
-  UpdateEngine(engine);
-  UpdateDispatch(dispatch.counters, transport);
-  generation_.Set(static_cast<double>(dispatch.epoch));
-  if (lane == lane_) return;
-  const prometheus::Labels old = {{"transport", transport}, {"lane", lane_}};
-  if (!lane_.empty()) lane_info_.Remove(&lane_info_.Add(old));
-  lane_ = lane;
-  if (!lane_.empty()) {
-    lane_info_.Add({{"transport", transport}, {"lane", lane_}}).Set(1);
-  }
-}
-
-void AttentionMetrics::UpdateEngine(const EngineCounters& engine) {
+void AttentionMetrics::Update(const EngineCounters& engine) {
   Follow(preemptions_, engine.preemptions);
   Follow(emitted_, engine.emitted_tokens);
   Follow(prefix_queried_, engine.prompt_tokens);
@@ -137,22 +106,6 @@ void AttentionMetrics::UpdateEngine(const EngineCounters& engine) {
                        : static_cast<double>(used) / engine.total_blocks);
   running_.Set(engine.running);
   waiting_.Set(engine.waiting);
-}
-
-void AttentionMetrics::UpdateDispatch(const router::DispatchCounters& counters,
-                                      const std::string& transport) {
-  const auto bytes = [&](const char* direction) -> prometheus::Counter& {
-    return dispatch_bytes_.Add(
-        {{"direction", direction}, {"transport", transport}});
-  };
-  Follow(bytes("sent"), counters.bytes_sent);
-  Follow(bytes("received"), counters.bytes_received);
-  const auto retries = [&](const char* reason) -> prometheus::Counter& {
-    return dispatch_retries_.Add({{"reason", reason}});
-  };
-  Follow(retries("overdue"), counters.frames_hedged);
-  Follow(retries("lost"), counters.frames_lost);
-  Follow(retries("not_held"), counters.not_held);
 }
 
 }  // namespace mesh::attention

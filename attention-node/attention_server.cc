@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "attention-node/attention_metrics.h"
 #include "attention-node/attention_service.h"
+#include "attention-node/dispatch_metrics.h"
 #include "attention-node/expert_dialer_client.h"
 #include "attention-node/identity_proto.h"
 #include "attention-node/router_client.h"
@@ -148,6 +149,7 @@ absl::Status AttentionServer::OpenDataPlane() {
                        options_.listen.metrics_listen,
                        std::string(RoleName(service::Role::kAttention))));
   attention_metrics_ = std::make_unique<AttentionMetrics>(metrics_->Registry());
+  dispatch_metrics_ = std::make_unique<DispatchMetrics>(metrics_->Registry());
   router::DataPlaneOptions data_plane = options_.data_plane;
   if (data_plane.name.empty()) data_plane.name = options_.name;
   ASSIGN_OR_RETURN(router::DataPlaneEnd end, router::OpenDataPlane(data_plane));
@@ -257,7 +259,7 @@ void AttentionServer::StartEngine() {
   };
   hooks.after_step = [this, &engine](bool more) {
     connections_->Flush();
-    attention_metrics_->OnStep(clock_.Now() - step_began_, engine.Counters());
+    OnStep(engine.Counters());
     links_->AfterStep(more);
   };
   hooks.idle = [this] { links_->Idle(); };
@@ -268,6 +270,14 @@ void AttentionServer::StartEngine() {
   router_->SetActivity("waiting for expert nodes");
   loaded_ = true;
   control_.Wake();
+}
+
+void AttentionServer::OnStep(const EngineCounters& engine) {
+  attention_metrics_->OnStep(clock_.Now() - step_began_, engine);
+  if (engine.steps == last_steps_) return;
+  last_steps_ = engine.steps;
+  dispatch_metrics_->OnStep(engine_->Transformer().GateTime(),
+                            links_->DispatchTimes());
 }
 
 absl::Time AttentionServer::Control() {
@@ -281,9 +291,9 @@ absl::Time AttentionServer::Control() {
   connections_->Tick();
   if (now - second_at_ >= kSecond) {
     second_at_ = now;
-    attention_metrics_->Update(connections_->GetLoad().counters,
-                               links_->GetSnapshot(), identity_->transport,
-                               transport_->Stats().lane);
+    attention_metrics_->Update(connections_->GetLoad().counters);
+    dispatch_metrics_->Update(links_->GetSnapshot(), dialer_->Peers(),
+                              identity_->transport, transport_->Stats().lane);
   }
   const absl::Duration heartbeat =
       connections_->ConnectionOptions().heartbeat_interval;

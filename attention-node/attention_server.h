@@ -32,6 +32,7 @@ namespace mesh::attention {
 
 class AttentionMetrics;
 class AttentionService;
+class DispatchMetrics;
 class ExpertDialerClient;
 class RouterClient;
 
@@ -91,6 +92,7 @@ class AttentionServer {
   absl::Status Join();
   absl::Status LoadEngine();
   void StartEngine();
+  void OnStep(const EngineCounters& engine);
   void Stop();
 
   // The control thread's work; returns when it is wanted again.
@@ -114,6 +116,7 @@ class AttentionServer {
   uint64_t weight_bytes_ = 0;  // in the checkpoint
   std::unique_ptr<service::Metrics> metrics_;
   std::unique_ptr<AttentionMetrics> attention_metrics_;
+  std::unique_ptr<DispatchMetrics> dispatch_metrics_;
   std::unique_ptr<router::Transport> transport_;
   ControlThread control_;
   std::unique_ptr<ExpertDialer> dialer_;
@@ -132,6 +135,7 @@ class AttentionServer {
   absl::Time second_at_ = absl::InfinitePast();
   // Engine thread.
   absl::Time step_began_ = absl::InfinitePast();
+  int64_t last_steps_ = 0;
 };
 
 }  // namespace mesh::attention

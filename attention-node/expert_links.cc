@@ -115,6 +115,7 @@ void ExpertLinks::AfterStep(bool more) {
   snapshot_.counters = dispatcher_->Counters();
   snapshot_.epoch = placement_ == nullptr ? 0 : placement_->Epoch();
   if (!count) return;
+  snapshot_.answer_times = dispatcher_->TimesOfNodes();
   const std::span<const int64_t> tokens = dispatcher_->TokensPerExpert();
   snapshot_.tokens_per_expert.assign(tokens.begin(), tokens.end());
 }

@@ -46,6 +46,8 @@ class ExpertLinks {
   struct Snapshot {
     router::DispatchCounters counters;
     uint64_t epoch = 0;  // in use; 0: none yet
+    // How long nodes took to answer; brought up to date as the next is.
+    router::AnswerTimes answer_times;
     // [num_layers * num_experts], see Dispatcher::TokensPerExpert; brought up
     // to date twice a second and when the engine goes idle.
     std::vector<int64_t> tokens_per_expert;
@@ -81,6 +83,9 @@ class ExpertLinks {
   // Engine thread.
 
   router::ExpertDispatch& Dispatch() { return *dispatcher_; }
+  const router::DispatchTimes& DispatchTimes() const {
+    return dispatcher_->Times();
+  }
   void BeforeStep();
   // `more`: whether streams are left.
   void AfterStep(bool more);

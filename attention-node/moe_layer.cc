@@ -7,12 +7,13 @@ namespace mesh::attention {
 
 MoeLayer::MoeLayer(const model::DeepseekConfig& config, const Compute& compute,
                    router::ExpertDispatch& dispatch, Mlp& mlp,
-                   ForwardTrace* trace)
+                   const Clock& clock, ForwardTrace* trace)
     : num_topk_(config.num_experts_per_tok),
       rms_norm_eps_(config.rms_norm_eps),
       compute_(compute),
       dispatch_(dispatch),
       mlp_(mlp),
+      clock_(clock),
       trace_(trace),
       gate_(config, compute) {}
 
@@ -20,8 +21,10 @@ absl::Status MoeLayer::Forward(LayerId layer, const LayerWeights& weights,
                                const StepRows& rows, MatrixView<float> hidden) {
   const auto [exact, rounded] = normed_.Normalize(
       compute_, hidden, weights.post_attention_norm, rms_norm_eps_);
+  const absl::Time begun = clock_.Now();
   const Gate::Decision decision =
       gate_.Route(layer, exact, weights.gate, rows.routing);
+  gate_time_ += clock_.Now() - begun;
   if (trace_ != nullptr) {
     trace_->OnExperts(layer, decision.topk_idx, decision.topk_weights,
                       decision.scores);

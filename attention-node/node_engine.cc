@@ -79,7 +79,7 @@ absl::StatusOr<std::unique_ptr<NodeEngine>> NodeEngine::Create(
   ASSIGN_OR_RETURN(node->transformer_,
                    attention::Transformer::Create(
                        parts.weights, parts.kernels, parts.pool, *node->cache_,
-                       parts.dispatch, options.trace));
+                       parts.dispatch, parts.clock, options.trace));
   node->model_ = ModelOf(parts.checkpoint, parts.kernels, *parts.weights);
   ASSIGN_OR_RETURN(node->engine_, attention::Engine::Create(
                                       {.limits = options.limits,

@@ -15,7 +15,7 @@ namespace mesh::attention {
 absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Create(
     std::shared_ptr<const AttentionWeights> weights,
     const kernels::Kernels& kernels, ThreadPool& pool, LatentKvCache& cache,
-    router::ExpertDispatch& dispatch, ForwardTrace* trace) {
+    router::ExpertDispatch& dispatch, const Clock& clock, ForwardTrace* trace) {
   const LatentKvCache::Options& got = cache.GetOptions();
   const LatentKvCache::Options want = CacheOptions(weights->config, kernels);
   if (got.dtype != want.dtype || got.num_layers != want.num_layers ||
@@ -31,6 +31,7 @@ absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Create(
                        .compute = {.kernels = kernels, .pool = &pool},
                        .cache = cache,
                        .dispatch = dispatch,
+                       .clock = clock,
                        .trace = trace}));
 }
 
@@ -41,7 +42,8 @@ Transformer::Transformer(const Parts& parts)
       default_routing_(weights_->CheckpointRouting()),
       mla_(weights_->config, compute_, parts.cache),
       mlp_(compute_),
-      moe_(weights_->config, compute_, parts.dispatch, mlp_, trace_) {}
+      moe_(weights_->config, compute_, parts.dispatch, mlp_, parts.clock,
+           trace_) {}
 
 LatentKvCache::Options Transformer::CacheOptions(
     const model::DeepseekConfig& config, const kernels::Kernels& kernels) {

@@ -15,6 +15,7 @@
 #include "attention-node/routing_table.h"
 #include "attention-node/step_batch.h"
 #include "attention-node/step_rows.h"
+#include "core/clock.h"
 #include "core/matrix_view.h"
 #include "core/thread_pool.h"
 #include "kernels/kernels.h"
@@ -37,7 +38,8 @@ class Transformer final : public ForwardPass {
   static absl::StatusOr<std::unique_ptr<Transformer>> Create(
       std::shared_ptr<const AttentionWeights> weights,
       const kernels::Kernels& kernels, ThreadPool& pool, LatentKvCache& cache,
-      router::ExpertDispatch& dispatch, ForwardTrace* trace = nullptr);
+      router::ExpertDispatch& dispatch, const Clock& clock,
+      ForwardTrace* trace = nullptr);
 
   // Options of the cache that a transformer needs; sizes left to the caller.
   static LatentKvCache::Options CacheOptions(
@@ -48,12 +50,16 @@ class Transformer final : public ForwardPass {
   absl::Status Forward(const StepBatch& batch,
                        MatrixView<float> logits) override;
 
+  // As MoeLayer says.
+  absl::Duration GateTime() const { return moe_.GateTime(); }
+
  private:
   struct Parts {
     std::shared_ptr<const AttentionWeights> weights;
     Compute compute;
     LatentKvCache& cache;
     router::ExpertDispatch& dispatch;
+    const Clock& clock;
     ForwardTrace* trace;
   };
 

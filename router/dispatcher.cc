@@ -9,21 +9,13 @@
 #include "core/status_macros.h"
 #include "router/check_batch.h"
 #include "router/encode_dispatch.h"
+#include "router/frame_id.h"
 #include "router/transport/frame_writer.h"
 
 namespace mesh::router {
 namespace {
 
-// A frame id is a handle and the frame's index in the batch.
-constexpr int kFrameIndexBits = 20;
-constexpr uint64_t kMaxFrames = uint64_t{1} << kFrameIndexBits;
-
 constexpr absl::Duration kLongestWait = absl::Seconds(1);
-
-// Doubles with each attempt, up to a thousandfold.
-absl::Duration HedgeDelay(absl::Duration hedge_after, int num_attempts) {
-  return hedge_after * (int64_t{1} << std::min(num_attempts, 10));
-}
 
 }  // namespace
 
@@ -74,6 +66,7 @@ absl::Status Dispatcher::SetPlacement(
                         options_.wire.num_experts));
   }
   placement_ = std::move(placement);
+  times_of_nodes_.KeepOnly(placement_->Nodes());
   for (const auto& batch : open_) {
     if (placement_->HasLayer(batch->Layer())) batch->MoveTo(placement_);
   }
@@ -91,9 +84,9 @@ absl::StatusOr<DispatchHandle> Dispatcher::Dispatch(const RoutedBatch& batch) {
   open_.push_back(std::move(ended_.back()));
   ended_.pop_back();
   InFlightBatch& in_flight = *open_.back();
-  absl::Status status =
-      in_flight.Start(next_handle_++, batch, options_.wire, placement_,
-                      clock_.Now() + options_.deadline);
+  const absl::Time begun = clock_.Now();
+  absl::Status status = in_flight.Start(next_handle_++, batch, options_.wire,
+                                        placement_, begun + options_.deadline);
   if (status.ok()) status = SendDue(in_flight);
   if (!status.ok()) {
     End(in_flight);
@@ -104,6 +97,8 @@ absl::StatusOr<DispatchHandle> Dispatcher::Dispatch(const RoutedBatch& batch) {
   for (const ExpertId expert : batch.topk_idx) {
     ++tokens_per_expert_[first + expert.value];
   }
+  in_flight.SetSentAt(clock_.Now());
+  times_.dispatch += in_flight.SentAt() - begun;
   return DispatchHandle{in_flight.Handle()};
 }
 
@@ -123,7 +118,10 @@ absl::Status Dispatcher::Combine(DispatchHandle handle, MatrixView<float> out) {
   }
   if (status.ok()) {
     const ScopedFlushDenormals flush;
+    const absl::Time complete = clock_.Now();
+    times_.compute += complete - batch->SentAt();
     batch->WriteSum(out);
+    times_.combine += clock_.Now() - complete;
   }
   End(*batch);
   return status;
@@ -245,7 +243,7 @@ absl::Status Dispatcher::SendFrame(InFlightBatch& batch, NodeId node,
       .dtype = options_.wire.dtype,
       .layer = batch.Layer(),
       .origin = options_.incarnation,
-      .frame_id = batch.Handle() << kFrameIndexBits | batch.Frames().size(),
+      .frame_id = FrameId(batch.Handle(), batch.Frames().size()),
       .epoch = batch.Table().Epoch(),
       .hidden_size = static_cast<uint32_t>(options_.wire.hidden_size),
       .num_rows = static_cast<uint32_t>(span.num_rows),
@@ -258,7 +256,7 @@ absl::Status Dispatcher::SendFrame(InFlightBatch& batch, NodeId node,
   RETURN_IF_ERROR(transport_.Send(*peer, std::move(frame)));
 
   const int attempts = NumAttempts(batch, plan, span);
-  RecordDispatch(plan, span, node,
+  RecordDispatch(plan, span, node, now,
                  now + HedgeDelay(options_.hedge_after, attempts), batch);
   nodes_.AddOutstanding(node, span.num_picks);
   ++counters_.frames_sent;
@@ -279,8 +277,8 @@ void Dispatcher::OnFrame(PeerId from, Frame frame) {
     ++counters_.dropped_corrupt;
     return;
   }
-  const uint64_t handle = header->frame_id >> kFrameIndexBits;
-  const uint64_t index = header->frame_id % kMaxFrames;
+  const uint64_t handle = HandleOf(header->frame_id);
+  const uint64_t index = IndexOf(header->frame_id);
   if (header->kind == FrameKind::kDispatch ||
       header->origin != options_.incarnation || handle >= next_handle_) {
     ++counters_.dropped_foreign;
@@ -320,6 +318,7 @@ void Dispatcher::OnCombine(InFlightBatch& batch, SentFrame& sent,
     return;
   }
   if (*num_taken == 0) ++counters_.dropped_duplicate;
+  times_of_nodes_.Add(sent.node, clock_.Now() - sent.sent_at);
   nodes_.OnAnswer(sent.node);
   nodes_.AddOutstanding(sent.node, -sent.num_picks);
 }

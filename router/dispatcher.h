@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "core/ids.h"
 #include "core/matrix_view.h"
+#include "router/answer_times.h"
 #include "router/dispatch_plan.h"
 #include "router/hedge_budget.h"
 #include "router/in_flight_batch.h"
@@ -44,6 +45,13 @@ struct DispatchCounters {
   int64_t dropped_foreign = 0;    // not an answer to a frame of ours
   int64_t dropped_late = 0;       // its batch has ended
   int64_t dropped_duplicate = 0;  // all its rows had been answered
+};
+
+// Where the time of all batches that were combined went, since the start.
+struct DispatchTimes {
+  absl::Duration dispatch;  // Dispatch(): rows to frames, and sent
+  absl::Duration compute;   // from there to the last answer
+  absl::Duration combine;   // the sum of the answers
 };
 
 // ExpertDispatch over any transport.
@@ -116,6 +124,9 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
   absl::Status Combine(DispatchHandle handle, MatrixView<float> out) override;
 
   const DispatchCounters& Counters() const { return counters_; }
+  const DispatchTimes& Times() const { return times_; }
+  // Of the nodes of the table.
+  const AnswerTimes& TimesOfNodes() const { return times_of_nodes_; }
   // [num_layers * num_experts]: rows that chose the expert, counted once each,
   // whatever was sent again.
   std::span<const int64_t> TokensPerExpert() const {
@@ -159,6 +170,8 @@ class Dispatcher final : public ExpertDispatch, private FrameHandler {
   HedgeBudget hedges_;
   absl::Status aborted_;
   DispatchCounters counters_;
+  DispatchTimes times_;
+  AnswerTimes times_of_nodes_;
   std::vector<int64_t> tokens_per_expert_;
 
   uint64_t next_handle_ = 1;

@@ -57,8 +57,9 @@ int NumAttempts(const InFlightBatch& batch, const DestinationPlan& plan,
 }
 
 void RecordDispatch(const DestinationPlan& plan, const FrameSpan& span,
-                    NodeId node, absl::Time overdue_at, InFlightBatch& batch) {
-  batch.AddFrame(node, overdue_at);
+                    NodeId node, absl::Time sent_at, absl::Time overdue_at,
+                    InFlightBatch& batch) {
+  batch.AddFrame(node, sent_at, overdue_at);
   for (int s = span.first_segment; s < span.first_segment + span.num_segments;
        ++s) {
     const PlannedSegment& segment = At(plan.segments, s);

@@ -29,6 +29,7 @@ int NumAttempts(const InFlightBatch& batch, const DestinationPlan& plan,
 // Adds the frame to the batch, with what it asks for in the order of its
 // answer.
 void RecordDispatch(const DestinationPlan& plan, const FrameSpan& span,
-                    NodeId node, absl::Time overdue_at, InFlightBatch& batch);
+                    NodeId node, absl::Time sent_at, absl::Time overdue_at,
+                    InFlightBatch& batch);
 
 }  // namespace mesh::router

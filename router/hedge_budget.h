@@ -2,10 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 
 #include "absl/time/time.h"
 
 namespace mesh::router {
+
+// How late an answer may be: doubles with each attempt, up to a thousandfold.
+inline absl::Duration HedgeDelay(absl::Duration hedge_after, int num_attempts) {
+  return hedge_after * (int64_t{1} << std::min(num_attempts, 10));
+}
 
 // How many frames may be sent again only because their answer is late: a tenth
 // of what is sent for the first time, and 32 in a burst, so that a mesh which

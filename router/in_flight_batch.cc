@@ -137,9 +137,11 @@ uint32_t InFlightBatch::ReplicaBit(const Placement& placement, ExpertId expert,
   return 0;
 }
 
-int InFlightBatch::AddFrame(NodeId node, absl::Time overdue_at) {
+int InFlightBatch::AddFrame(NodeId node, absl::Time sent_at,
+                            absl::Time overdue_at) {
   frames_.push_back({.node = node,
                      .first_asked = static_cast<int>(asked_.size()),
+                     .sent_at = sent_at,
                      .overdue_at = overdue_at});
   return static_cast<int>(frames_.size()) - 1;
 }

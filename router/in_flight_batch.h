@@ -28,6 +28,7 @@ struct SentFrame {
   int first_asked = 0;
   int num_asked = 0;
   int num_picks = 0;
+  absl::Time sent_at;
   absl::Time overdue_at;
   bool closed = false;   // answered, refused, or its peer is lost
   bool overdue = false;  // `overdue_at` has been noticed
@@ -71,6 +72,9 @@ class InFlightBatch {
     return work_[static_cast<size_t>(row)];
   }
   const RowsView& Hidden() const { return hidden_; }
+  // When Dispatch() was done with it.
+  absl::Time SentAt() const { return sent_at_; }
+  void SetSentAt(absl::Time now) { sent_at_ = now; }
   bool Complete() const { return num_open_segments_ == 0; }
 
   // A pick is *due* if it has to be sent: at first, and again when a frame that
@@ -99,7 +103,7 @@ class InFlightBatch {
   // Records a frame; AskPartial and AskRow then add to it, in the order of its
   // result rows. Returns its index, the low bits of its frame id.
   // REQUIRES: `node` is in the table, and hosts what is asked of it.
-  int AddFrame(NodeId node, absl::Time overdue_at);
+  int AddFrame(NodeId node, absl::Time sent_at, absl::Time overdue_at);
   void AskPartial(int first_pick);  // the group's first pick of the row
   void AskRow(int pick);
   std::span<SentFrame> Frames() { return frames_; }
@@ -164,6 +168,7 @@ class InFlightBatch {
 
   uint64_t handle_ = 0;
   LayerId layer_;
+  absl::Time sent_at_;
   absl::Time deadline_;
   std::shared_ptr<const Placement> placement_;
   int num_topk_ = 0;

@@ -75,6 +75,7 @@ class ForwardHarness final : public ForwardTrace {
                  MatrixView<const float> scores) override;
 
  private:
+  const RealClock clock_;
   const kernels::Kernels kernels_;
   ThreadPool pool_;
   std::unique_ptr<model::Checkpoint> checkpoint_;

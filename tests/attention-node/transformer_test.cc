@@ -327,7 +327,7 @@ TEST_F(SmallTransformer, RefusesACacheOfAnotherShape) {
       LoadAttentionWeights(harness.Checkpoint(), harness.Kernels(), pool);
   ASSERT_OK(weights);
   EXPECT_THAT(Transformer::Create(*weights, harness.Kernels(), pool, **cache,
-                                  harness.Dispatch()),
+                                  harness.Dispatch(), RealClock()),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16")));
 }
 

@@ -43,8 +43,9 @@ TEST(WarmStep, AllocatesNothing) {
       LoadAttentionWeights(harness.Checkpoint(), harness.Kernels(), pool);
   ASSERT_OK(weights);
   SilentDispatch dispatch;
-  const auto transformer =
-      Transformer::Create(*weights, harness.Kernels(), pool, **cache, dispatch);
+  const RealClock clock;
+  const auto transformer = Transformer::Create(*weights, harness.Kernels(),
+                                               pool, **cache, dispatch, clock);
   ASSERT_OK(transformer);
 
   const std::vector<TokenId> ids = {1, 2, 3, 4, 5, 6, 7};
