@@ -175,6 +175,9 @@ absl::Status AttentionServer::OpenDataPlane() {
   dispatch.deadline = options_.orphan_wait;
   dispatch.orphan_wait = options_.orphan_wait;
   dispatch.hedge_after = options_.hedge_after;
+  // A node that is late once is spared until it answers: whoever waits for a
+  // frozen node in one layer does not wait in the next.
+  dispatch.suspect_after = 1;
   ASSIGN_OR_RETURN(
       links_, ExpertLinks::Create(dispatch, *transport_, clock_, *dialer_));
   return absl::OkStatus();

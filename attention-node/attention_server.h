@@ -53,7 +53,7 @@ class AttentionServer {
     bool prefix_cache = true;
     router::DataPlaneOptions data_plane = {};
     absl::Duration orphan_wait = absl::Seconds(30);
-    absl::Duration hedge_after = absl::Milliseconds(250);
+    absl::Duration hedge_after = absl::Milliseconds(200);
     // Hears, once and on any thread, why a node that listens can never serve.
     std::function<void(const absl::Status&)> on_failure = nullptr;
   };

@@ -28,8 +28,8 @@ absl::StatusOr<std::unique_ptr<ExpertLinks>> ExpertLinks::Create(
       new ExpertLinks(transport, clock, listener));
   ExpertLinks* const self = links.get();
   options.idle = [self](absl::Duration wait) {
-    self->Drain();
-    self->transport_.Wait(wait);
+    // What came may have made rows due, and `wait` does not know.
+    if (!self->Drain()) self->transport_.Wait(wait);
   };
   options.node_lost = [self](NodeId node, const absl::Status& reason) {
     self->listener_.OnLost(node, reason);
@@ -126,7 +126,7 @@ void ExpertLinks::Idle() {
   transport_.Wait(kIdleWait);
 }
 
-void ExpertLinks::Drain() {
+bool ExpertLinks::Drain() {
   std::vector<Command> commands;
   {
     const MutexLock lock(mutex_);
@@ -135,6 +135,7 @@ void ExpertLinks::Drain() {
   for (const Command& command : commands) {
     std::visit([this](const auto& one) { Do(one); }, command);
   }
+  return !commands.empty();
 }
 
 void ExpertLinks::Do(const PlacementPtr& placement) {

@@ -112,7 +112,8 @@ class ExpertLinks {
   void Post(Command command);
   // False once stopped.
   bool AddProbe(ProbeCommand probe);
-  void Drain();
+  // Empties the mailbox; false if it was empty.
+  bool Drain();
   void Do(const PlacementPtr& placement);
   void Do(const ConnectCommand& command);
   void Do(const absl::Status& aborted);

@@ -76,10 +76,15 @@ absl::StatusOr<std::unique_ptr<NodeEngine>> NodeEngine::Create(
   const LatentKvCache::Options cache =
       CacheOptions(options, parts.checkpoint.Config(), parts.kernels);
   ASSIGN_OR_RETURN(node->cache_, LatentKvCache::Create(cache));
-  ASSIGN_OR_RETURN(node->transformer_,
-                   attention::Transformer::Create(
-                       parts.weights, parts.kernels, parts.pool, *node->cache_,
-                       parts.dispatch, parts.clock, options.trace));
+  ASSIGN_OR_RETURN(
+      node->transformer_,
+      attention::Transformer::Create(
+          {.weights = parts.weights,
+           .compute = {.kernels = parts.kernels, .pool = &parts.pool},
+           .cache = *node->cache_,
+           .dispatch = parts.dispatch,
+           .clock = parts.clock,
+           .trace = options.trace}));
   node->model_ = ModelOf(parts.checkpoint, parts.kernels, *parts.weights);
   ASSIGN_OR_RETURN(node->engine_, attention::Engine::Create(
                                       {.limits = options.limits,

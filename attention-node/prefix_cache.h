@@ -71,8 +71,8 @@ class PrefixCache {
     std::string scope;
     std::vector<TokenId> tokens;
 
-    // NOLINTNEXTLINE(google-explicit-constructor): a map's key is compared as
-    // one
+    // As the map's hash and equality want it.
+    // NOLINTNEXTLINE(google-explicit-constructor)
     operator BlockPlace() const { return {parent, scope, tokens}; }
   };
   struct Node {

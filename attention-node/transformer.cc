@@ -13,11 +13,10 @@
 namespace mesh::attention {
 
 absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Create(
-    std::shared_ptr<const AttentionWeights> weights,
-    const kernels::Kernels& kernels, ThreadPool& pool, LatentKvCache& cache,
-    router::ExpertDispatch& dispatch, const Clock& clock, ForwardTrace* trace) {
-  const LatentKvCache::Options& got = cache.GetOptions();
-  const LatentKvCache::Options want = CacheOptions(weights->config, kernels);
+    const Parts& parts) {
+  const LatentKvCache::Options& got = parts.cache.GetOptions();
+  const LatentKvCache::Options want =
+      CacheOptions(parts.weights->config, parts.compute.kernels);
   if (got.dtype != want.dtype || got.num_layers != want.num_layers ||
       got.row_elements != want.row_elements) {
     return absl::InvalidArgumentError(
@@ -26,13 +25,7 @@ absl::StatusOr<std::unique_ptr<Transformer>> Transformer::Create(
                      want.num_layers, " of ", want.row_elements, " ",
                      DTypeName(want.dtype)));
   }
-  return absl::WrapUnique(
-      new Transformer({.weights = std::move(weights),
-                       .compute = {.kernels = kernels, .pool = &pool},
-                       .cache = cache,
-                       .dispatch = dispatch,
-                       .clock = clock,
-                       .trace = trace}));
+  return absl::WrapUnique(new Transformer(parts));
 }
 
 Transformer::Transformer(const Parts& parts)

@@ -32,14 +32,19 @@ namespace mesh::attention {
 // step allocates nothing. Owned by the engine thread.
 class Transformer final : public ForwardPass {
  public:
-  // `kernels` are those the weights were loaded for; `trace` may be null. What
-  // is passed by reference outlives the transformer. Errors: kInvalidArgument
-  // if `cache` is not as CacheOptions says.
+  // Not owned but the weights; outlive the transformer.
+  struct Parts {
+    std::shared_ptr<const AttentionWeights> weights;
+    Compute compute;  // with the kernels that the weights were loaded for
+    LatentKvCache& cache;
+    router::ExpertDispatch& dispatch;
+    const Clock& clock;
+    ForwardTrace* trace = nullptr;
+  };
+
+  // Errors: kInvalidArgument if the cache is not as CacheOptions says.
   static absl::StatusOr<std::unique_ptr<Transformer>> Create(
-      std::shared_ptr<const AttentionWeights> weights,
-      const kernels::Kernels& kernels, ThreadPool& pool, LatentKvCache& cache,
-      router::ExpertDispatch& dispatch, const Clock& clock,
-      ForwardTrace* trace = nullptr);
+      const Parts& parts);
 
   // Options of the cache that a transformer needs; sizes left to the caller.
   static LatentKvCache::Options CacheOptions(
@@ -54,15 +59,6 @@ class Transformer final : public ForwardPass {
   absl::Duration GateTime() const { return moe_.GateTime(); }
 
  private:
-  struct Parts {
-    std::shared_ptr<const AttentionWeights> weights;
-    Compute compute;
-    LatentKvCache& cache;
-    router::ExpertDispatch& dispatch;
-    const Clock& clock;
-    ForwardTrace* trace;
-  };
-
   explicit Transformer(const Parts& parts);
 
   absl::Status CheckRows() const;

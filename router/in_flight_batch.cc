@@ -100,6 +100,11 @@ void InFlightBatch::MoveTo(std::shared_ptr<const Placement> placement) {
     }
   }
   placement_ = std::move(placement);
+  const auto nodes = placement_->Nodes();
+  for (SentFrame& sent : frames_) {
+    const bool left = std::ranges::find(nodes, sent.node) == nodes.end();
+    if (left && sent.overdue && !sent.closed) MakeDue(sent);
+  }
 }
 
 void InFlightBatch::ForgetNotHolding() {

@@ -87,7 +87,8 @@ class InFlightBatch {
   uint32_t Tried(int pick) const { return At(pick).tried; }
   uint32_t NotHolding(int pick) const { return At(pick).not_holding; }
 
-  // Plans what is due on another table; frames under way stay valid.
+  // Plans what is due on another table; frames under way stay valid, but those
+  // that are overdue and whose nodes it leaves out are not waited for.
   // REQUIRES: the table has the batch's layer.
   void MoveTo(std::shared_ptr<const Placement> placement);
   // Nodes that said that they lack an expert may be asked again.

@@ -41,8 +41,13 @@ ForwardHarness::ForwardHarness(const std::string& model_dir,
       weights_(ValueOrDie(LoadAttentionWeights(*checkpoint_, kernels_, pool_))),
       cache_(
           ValueOrDie(LatentKvCache::Create(CacheOptions(Config(), kernels_)))),
-      transformer_(ValueOrDie(Transformer::Create(
-          weights_, kernels_, pool_, *cache_, dispatch_, clock_, this))) {
+      transformer_(ValueOrDie(
+          Transformer::Create({.weights = weights_,
+                               .compute = {.kernels = kernels_, .pool = &pool_},
+                               .cache = *cache_,
+                               .dispatch = dispatch_,
+                               .clock = clock_,
+                               .trace = this}))) {
   for (int i = 0; i < kNumBlocks; ++i) {
     free_.push_back(BlockId{(i * 37 + 11) % kNumBlocks});
   }

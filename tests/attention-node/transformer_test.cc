@@ -326,8 +326,13 @@ TEST_F(SmallTransformer, RefusesACacheOfAnotherShape) {
   const auto weights =
       LoadAttentionWeights(harness.Checkpoint(), harness.Kernels(), pool);
   ASSERT_OK(weights);
-  EXPECT_THAT(Transformer::Create(*weights, harness.Kernels(), pool, **cache,
-                                  harness.Dispatch(), RealClock()),
+  const RealClock clock;
+  EXPECT_THAT(Transformer::Create(
+                  {.weights = *weights,
+                   .compute = {.kernels = harness.Kernels(), .pool = &pool},
+                   .cache = **cache,
+                   .dispatch = harness.Dispatch(),
+                   .clock = clock}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BF16")));
 }
 

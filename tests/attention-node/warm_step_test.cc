@@ -44,8 +44,12 @@ TEST(WarmStep, AllocatesNothing) {
   ASSERT_OK(weights);
   SilentDispatch dispatch;
   const RealClock clock;
-  const auto transformer = Transformer::Create(*weights, harness.Kernels(),
-                                               pool, **cache, dispatch, clock);
+  const auto transformer = Transformer::Create(
+      {.weights = *weights,
+       .compute = {.kernels = harness.Kernels(), .pool = &pool},
+       .cache = **cache,
+       .dispatch = dispatch,
+       .clock = clock});
   ASSERT_OK(transformer);
 
   const std::vector<TokenId> ids = {1, 2, 3, 4, 5, 6, 7};

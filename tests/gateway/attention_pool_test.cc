@@ -41,6 +41,20 @@ TEST_F(AttentionPoolTest, KilledNodesStreamGoesOnElsewhere) {
   EXPECT_EQ(submit->attempt(), 2U);
 }
 
+TEST_F(AttentionPoolTest, MovedStreamCountsWhatItsFirstNodeHadCached) {
+  AddNode().CacheTokens(1);
+  AddNode().CacheTokens(2);
+  StartGateway();
+  const auto call = StartHeldCall();
+  const std::string salt = Node(0).LastSubmit()->cache_salt();
+  EXPECT_FALSE(salt.empty());
+  Node(0).Kill();
+  const Outcome& outcome = call->Finish();
+  ExpectWhole(outcome);
+  EXPECT_EQ(outcome.completed.usage().cached_prompt_tokens(), 1U);
+  EXPECT_EQ(Node(1).LastSubmit()->cache_salt(), salt);
+}
+
 TEST_F(AttentionPoolTest, FrozenNodesStreamGoesOnElsewhere) {
   options_.heartbeat_timeout = absl::Milliseconds(500);
   AddNode();

@@ -352,7 +352,7 @@ bool FakeAttentionNode::StepStream(Stream& stream, attn::StreamResult* result) {
   const attn::Sampling& sampling = stream.submit.sampling();
   result->set_request(stream.submit.request());
   result->set_attempt(stream.submit.attempt());
-  result->set_cached_tokens(options_.cached_tokens);
+  result->set_cached_tokens(cached_tokens_);
   if (!failure_.ok()) {
     SetFinished(attn::FINISH_REASON_FAILED, failure_, result);
     return true;

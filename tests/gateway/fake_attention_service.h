@@ -31,7 +31,6 @@ class FakeAttentionNode {
     uint32_t vocab_size = 2048;
     uint32_t max_positions = 2048;
     uint32_t max_streams = 64;
-    uint32_t cached_tokens = 0;  // what every result says of its prompt
     std::string model_digest = std::string(16, 'd');
     std::string numerics = "fake-1";
     FakeModel model = HashToken;
@@ -62,6 +61,11 @@ class FakeAttentionNode {
   void SkipToken(int index);
   // Every token comes with `bytes` of logprobs, for readers that are slow.
   void PadTokens(int num_logprobs);
+  // Says that so many tokens of every prompt were in its prefix cache.
+  void CacheTokens(uint32_t num_tokens) {
+    MutexLock lock(mutex_);
+    cached_tokens_ = num_tokens;
+  }
   void SetDraining(bool draining);
   // Sends results that a stream of an old attempt would have had.
   void SendStale(uint64_t request, uint32_t attempt, int index);
@@ -112,6 +116,7 @@ class FakeAttentionNode {
   int hold_at_ ABSL_GUARDED_BY(mutex_) = 1 << 30;
   int skip_at_ ABSL_GUARDED_BY(mutex_) = -1;
   int padding_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t cached_tokens_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status refusal_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   int num_submitted_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -40,7 +40,8 @@ TEST_F(GenerateService, TokenIdsGiveTokensOnly) {
 }
 
 TEST_F(GenerateService, UsageSaysHowMuchOfThePromptWasCached) {
-  FakeAttentionNode& node = AddNode({.cached_tokens = 2});
+  FakeAttentionNode& node = AddNode();
+  node.CacheTokens(2);
   StartGateway();
   v1::GenerateRequest request = IdsRequest({5, 6, 7}, 5);
   request.set_cache_salt("mine");

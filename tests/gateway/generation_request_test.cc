@@ -51,6 +51,7 @@ TEST(GenerationRequest, GivenFieldsWin) {
   input.ignore_eos = true;
   input.priority = 7;
   input.request_id = "a-b_c.d:9";
+  input.cache_salt = "salt";
   input.model = "tiny-r1";
   const auto request = Check(input);
   ASSERT_TRUE(request.ok()) << request.status();
@@ -64,6 +65,7 @@ TEST(GenerationRequest, GivenFieldsWin) {
   EXPECT_TRUE(request->sampling.ignore_eos);
   EXPECT_EQ(request->priority, 7);
   EXPECT_EQ(request->request_id, "a-b_c.d:9");
+  EXPECT_EQ(request->cache_salt, "salt");
 }
 
 TEST(GenerationRequest, MessagesOpenTheThinking) {
@@ -123,6 +125,8 @@ TEST(GenerationRequest, BadFieldsAreNamedWithValueAndRange) {
           {[](auto& in) { in.max_tokens = 0xFFFFFFFF; },
            "up to 4294967295 new tokens are asked for and 97 fit: the prompt "
            "has 3 tokens and the context 100"},
+          {[](auto& in) { in.cache_salt = std::string(257, 's'); },
+           "length of cache_salt in bytes is 257, expected 0 to 256"},
           {[](auto& in) { in.sampling.temperature = -0.5F; },
            "temperature is -0.5, expected 0 to 2"},
           {[](auto& in) { in.sampling.temperature = std::nanf(""); },

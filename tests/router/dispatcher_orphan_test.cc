@@ -112,6 +112,21 @@ TEST_F(DispatcherOrphan, MovesOrphansToTheNodesOfANewTable) {
   EXPECT_EQ(*mesh.Run(batch_), expected_);
 }
 
+// Its only copy is frozen; others have loaded it once its lease was over.
+TEST_F(DispatcherOrphan, DoesNotWaitForALateNodeThatANewTableLeavesOut) {
+  MoeMesh mesh(model_, {.num_nodes = 2, .orphan_wait = kOrphanWait});
+  mesh.nodes[1].frozen = true;
+  const absl::Duration lease = absl::Milliseconds(150);
+  After(mesh, lease, [&] {
+    LoadAll(mesh, 0);
+    ASSERT_OK(mesh.dispatcher->SetPlacement(AllOn({NodeId{100}}, 2)));
+  });
+  const absl::Time start = mesh.clock.Now();
+  EXPECT_EQ(*mesh.Run(batch_), expected_);
+  // Sent at 0, 20 and 60 ms, and otherwise again at 140 and 300 ms.
+  EXPECT_LE(mesh.clock.Now() - start, lease + absl::Milliseconds(5));
+}
+
 TEST_F(DispatcherOrphan, TakesAnswersToFramesOfTheTableBefore) {
   MoeMesh mesh(model_, {.num_nodes = 2, .orphan_wait = kOrphanWait});
   const auto handle = mesh.dispatcher->Dispatch(batch_.View());

@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "gateway/admission/cache_salt.h"
 #include "service/grpc_channel.h"
 #include "tests/gateway/doors/doors_fixture.h"
 #include "tests/gateway/http/raw_client.h"
@@ -125,6 +126,20 @@ TEST_F(IdentityTest, RightsOfAKey) {
       Bearer(Key(1)));
   EXPECT_EQ(absl::StrReplaceAll(SendHttp(unknown).body, {{"r2", "r1"}}),
             SendHttp(ChatAs(other)).body);
+}
+
+// What one tenant has asked tells another one nothing, not even by its time.
+TEST_F(IdentityTest, TenantsShareNoComputedPrompts) {
+  StartWithKeys();
+  const auto salt_of = [this](int key, absl::string_view fields) {
+    EXPECT_EQ(SendHttp(ChatAs(Bearer(Key(key)), fields)).status, 200);
+    return node_->LastSubmit()->cache_salt();
+  };
+  constexpr char kAsked[] = R"("max_tokens":3,"cache_salt":"s")";
+  EXPECT_EQ(salt_of(1, R"("max_tokens":3)"), CacheSalt("acme", ""));
+  EXPECT_EQ(salt_of(4, R"("max_tokens":3)"), CacheSalt("lowly", ""));
+  EXPECT_EQ(salt_of(1, kAsked), CacheSalt("acme", "s"));
+  EXPECT_EQ(salt_of(4, kAsked), CacheSalt("lowly", "s"));
 }
 
 // Whatever is refused, and by whom: an operator sees how often.

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -92,40 +91,6 @@ TEST_F(ChatHandler, WholeAnswer) {
   EXPECT_EQ(usage["completion_tokens_details"]["reasoning_tokens"],
             num_thought);
   EXPECT_EQ(usage["prompt_cache_miss_tokens"], num_prompt);
-}
-
-TEST_F(ChatHandler, UsageSaysHowMuchOfThePromptWasCached) {
-  Serve({}, {{"tiny-r1", {.prompt = 3e6, .cached_prompt = 1e6}}});
-  const auto client = Post(kPath, Chat(R"("n":2)"));
-  const auto streams = node_->AwaitSubmissions(2);
-  EXPECT_EQ(streams[0].cache_salt, streams[1].cache_salt);
-  // One choice computes, the other finds what it has computed.
-  for (const size_t i : {size_t{0}, size_t{1}}) {
-    num_cached_tokens_ = i == 0 ? 2 : 4;
-    Emit(streams[i], Ids("ab"), FinishReason::kLength);
-  }
-  const Json usage = JsonOf(client->AwaitResponse())["usage"];
-  const size_t num_missed = streams[0].prompt.size() - 2;
-  EXPECT_EQ(usage["prompt_tokens_details"]["cached_tokens"], 2);
-  EXPECT_EQ(usage["prompt_cache_hit_tokens"], 2);
-  EXPECT_EQ(usage["prompt_cache_miss_tokens"], num_missed);
-  EXPECT_EQ(usage["cost"].get<double>(),
-            2.0 + 3.0 * static_cast<double>(num_missed));
-}
-
-TEST_F(ChatHandler, CacheSaltKeepsRequestsApart) {
-  Serve();
-  std::set<std::string> salts;
-  size_t count = 0;
-  for (const char* field :
-       {R"("seed":1)", R"("seed":2)", R"("cache_salt":"mine")"}) {
-    const auto client = Post(kPath, Chat(field));
-    const Submission stream = node_->AwaitSubmissions(++count).back();
-    salts.insert(stream.cache_salt);
-    Emit(stream, Ids("a"), FinishReason::kLength);
-    client->AwaitResponse();
-  }
-  EXPECT_EQ(salts.size(), 2U);
 }
 
 TEST_F(ChatHandler, StreamFollowsTheRules) {

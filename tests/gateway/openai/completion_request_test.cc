@@ -41,12 +41,14 @@ TEST(CompletionRequest, FieldsAndDefaults) {
   EXPECT_FALSE(request.echo);
   request =
       Parsed(R"("prompt":"Hi","max_tokens":3,"logprobs":0,"echo":true,"n":2,)"
-             R"("best_of":2,"suffix":"","stop":"x","temperature":0)");
+             R"("best_of":2,"suffix":"","stop":"x","temperature":0,)"
+             R"("cache_salt":"s")");
   EXPECT_EQ(request.input.max_tokens, 3U);
   EXPECT_EQ(request.input.logprobs, 0U);
   EXPECT_TRUE(request.input.prompt_logprobs);
   EXPECT_TRUE(request.echo);
   EXPECT_EQ(request.n, 2);
+  EXPECT_EQ(request.input.cache_salt, "s");
 }
 
 TEST(CompletionRequest, WhatIsRefused) {

@@ -306,7 +306,7 @@ class OpenAiTest : public ::testing::Test {
       }
       result.tokens.push_back(std::move(token));
     }
-    result.num_cached_tokens = num_cached_tokens_;
+    result.num_cached_tokens = num_cached_[submission.request.value];
     if (finish.has_value()) result.finished = Finished{*finish, status};
     streams_.OnStep(node_.get(), {.streams = {result}, .load = {}});
   }
@@ -337,7 +337,8 @@ class OpenAiTest : public ::testing::Test {
   std::unique_ptr<OpenAiHandlers> handlers_;
   std::vector<std::shared_ptr<FakeResponder>> clients_;
   std::map<uint64_t, int> next_index_;
-  int num_cached_tokens_ = 0;  // what results say of their prompts
+  // What Emit says of a stream's prompt.
+  std::map<uint64_t, int> num_cached_;
 };
 
 }  // namespace mesh::gateway
