@@ -121,14 +121,13 @@ bool Admission::MakeRoom(TenantAccount& account, const Demand& demand,
 
 absl::Duration Admission::WaitLimit(TenantAccount& account,
                                     absl::Time now) const {
-  const absl::Duration stream_time = estimate_.MeanStreamTime();
-  const absl::Duration patience =
-      std::clamp(2 * stream_time, 2 * kShortestWaitLimit, options_.max_wait);
+  // As long as a stream takes: a burst may wait longer, a standing queue not.
+  const absl::Duration patience = std::clamp(
+      estimate_.MeanStreamTime(), kShortestWaitLimit, options_.max_wait);
   if (account.Waiting().count > 0 && now - account.WaitingSince() > patience) {
     account.SetPressedUntil(now + patience);
   }
-  if (!account.IsPressed(now)) return options_.max_wait;
-  return std::clamp(stream_time, kShortestWaitLimit, options_.max_wait);
+  return account.IsPressed(now) ? patience : options_.max_wait;
 }
 
 absl::Duration Admission::TurnWait(const TenantAccount& account, int priority,

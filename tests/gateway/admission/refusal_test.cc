@@ -94,7 +94,7 @@ TEST_F(RefusalTest, AStandingQueueIsKeptShort) {
   Teach(absl::Seconds(1));
   std::deque<Asker*> running = {&Ask(a_)};
   for (int i = 0; i < 4; ++i) running.push_back(&Ask(a_));
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 4; ++i) {
     clock_.Advance(absl::Seconds(1));
     running.front()->Finish(20);
     running.pop_front();
