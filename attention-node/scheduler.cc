@@ -119,8 +119,8 @@ void Scheduler::FindWhoComputes(int idx, NextBlocks* next_blocks) {
                                        : sequence.MutableFoundPrefix()->blocks);
   const auto [first, inserted] = next_blocks->try_emplace(place, idx);
   if (inserted || snapshot.running) return;
-  if (next_end <= sequence.MaxCachedTokens())
-    snapshot.waits_for = first->second;
+  if (next_end > sequence.MaxCachedTokens()) return;
+  snapshot.waits_for = first->second;
 }
 
 void Scheduler::Preempt(Sequence& sequence) {

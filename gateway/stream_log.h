@@ -50,8 +50,6 @@ class StreamLog {
 
   RequestId Id() const { return request_.request; }
   uint32_t Attempt() const { return attempt_; }
-  const std::vector<TokenId>& Prompt() const { return request_.prompt; }
-  const std::string& CacheSalt() const { return request_.cache_salt; }
   int NumEmitted() const { return static_cast<int>(emitted_.size()); }
 
  private:

@@ -36,6 +36,8 @@ absl::Status StreamRouter::NotReadyError() {
 
 absl::StatusOr<StreamRouter::Start> StreamRouter::Submit(
     Request request, std::shared_ptr<StreamSink> sink) {
+  PrefixAffinity::Keys prefixes =
+      PrefixAffinity::KeysOf(request.cache_salt, request.prompt);
   MutexLock lock(mutex_);
   if (!identity_.has_value()) return NotReadyError();
   if (static_cast<int>(streams_.size()) >= options_.max_streams) {
@@ -56,8 +58,7 @@ absl::StatusOr<StreamRouter::Start> StreamRouter::Submit(
       std::move(sink));
   stream->deadline = request.deadline;
   stream->log.SetIdentity(*identity_);
-  stream->prefixes =
-      PrefixAffinity::KeysOf(stream->log.CacheSalt(), stream->log.Prompt());
+  stream->prefixes = std::move(prefixes);
   Stream& added = *stream;
   streams_[id.value] = std::move(stream);
   Place(added);

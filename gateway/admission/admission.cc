@@ -16,6 +16,11 @@ constexpr absl::Duration kForgetInterval = absl::Minutes(1);
 constexpr absl::Duration kShortestHint = absl::Milliseconds(10);
 constexpr absl::Duration kLongestHint = absl::Minutes(1);
 constexpr absl::Duration kUnknownHint = absl::Seconds(1);
+// Of the estimate. Others' turns come at random, so true waits are spread
+// around it. What counts is how far a hint is off in relation to the wait, and
+// that is least for one somewhat short; who comes early only stands in the
+// queue.
+constexpr double kHintShare = 0.85;
 // How long a standing queue may make wait, even where streams are short.
 constexpr absl::Duration kShortestWaitLimit = absl::Milliseconds(100);
 
@@ -152,7 +157,7 @@ absl::Duration Admission::RetryAfter(const TenantAccount& account, int priority,
   const absl::Duration wait = std::max(TurnWait(account, priority, now),
                                        OwnWait(account, priority, now));
   if (wait == absl::ZeroDuration()) return kUnknownHint;
-  return std::clamp(wait, kShortestHint, kLongestHint);
+  return std::clamp(kHintShare * wait, kShortestHint, kLongestHint);
 }
 
 void Admission::Refuse(WaitingDemand waiting, ShedReason reason,

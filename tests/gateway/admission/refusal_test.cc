@@ -21,7 +21,7 @@ TEST_F(RefusalTest, ConcurrencyRefusesWhatWouldWaitForTooLong) {
   EXPECT_TRUE(Ask(a_).Waits());
   Asker& refused = Ask(a_);
   EXPECT_EQ(refused.Code(), "rate_limit_exceeded");
-  EXPECT_EQ(refused.RetryAfter(), absl::Seconds(8));
+  EXPECT_EQ(refused.RetryAfter(), absl::Seconds(6.8));  // of 8
   EXPECT_EQ(admission_->Stats().NumShed(ShedReason::kConcurrency), 1u);
   EXPECT_TRUE(Ask(b_).Runs());
 }
@@ -83,7 +83,7 @@ TEST_F(RefusalTest, ShedsAtOnceWhenTheWaitWouldBeTooLong) {
   Asker& refused = Ask(a_);
   EXPECT_EQ(refused.Refusal().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(refused.Code(), "overloaded");
-  EXPECT_EQ(refused.RetryAfter(), absl::Seconds(6));
+  EXPECT_EQ(refused.RetryAfter(), absl::Seconds(5.1));  // of 6
   // Another tenant's turn comes sooner.
   EXPECT_TRUE(Ask(b_).Waits());
   EXPECT_EQ(admission_->Stats().NumShed(ShedReason::kWait), 1u);
@@ -147,7 +147,7 @@ TEST_F(RefusalTest, StreamsThatDoNotEndMakeTheEstimateLonger) {
   clock_.Advance(absl::Seconds(3));
   Asker& refused = Ask(a_);  // 2 ahead, and 3 s for none of them
   EXPECT_EQ(refused.Code(), "overloaded");
-  EXPECT_EQ(refused.RetryAfter(), absl::Seconds(6));
+  EXPECT_EQ(refused.RetryAfter(), absl::Seconds(5.1));  // of 6
 }
 
 TEST_F(RefusalTest, AFullQueuePushesOutThoseWhoHaveMost) {
