@@ -73,7 +73,7 @@ HttpDoor::HttpDoor(Options options, const GenerationContext& context,
       });
 }
 
-HttpDoor::~HttpDoor() { Stop(); }
+HttpDoor::~HttpDoor() = default;
 
 void HttpDoor::Handle(HttpRequest request,
                       std::shared_ptr<Responder> responder) {

@@ -47,7 +47,7 @@ class HttpDoor final : private HttpHandler {
   // Takes no more requests; returns when answers have been sent, or at `limit`.
   void Drain(absl::Duration limit) { server_->Drain(limit); }
   // Cuts what is still connected: generations end as if their clients had gone.
-  void Stop() { server_.reset(); }
+  void Stop() { server_->Stop(); }
   // Every 100 ms or so.
   void Tick() { store_.Tick(); }
   void Export(GatewayMetrics& metrics) const;

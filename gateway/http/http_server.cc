@@ -15,9 +15,10 @@ class HttpServer::State {
   State(const HttpServerOptions& options, HttpHandler& handler,
         const Clock& clock)
       : environment_(options, handler, clock) {}
-  ~State();
+  ~State() { Stop(); }
 
   absl::Status Listen();
+  void Stop();
   void Drain(absl::Duration limit);
 
   const Acceptor& Door() const { return *acceptor_; }
@@ -26,6 +27,7 @@ class HttpServer::State {
  private:
   HttpEnvironment environment_;
   std::unique_ptr<Acceptor> acceptor_;
+  bool stopped_ = false;
 };
 
 absl::Status HttpServer::State::Listen() {
@@ -49,8 +51,8 @@ absl::Status HttpServer::State::Listen() {
   return absl::OkStatus();
 }
 
-HttpServer::State::~State() {
-  if (acceptor_ == nullptr) return;
+void HttpServer::State::Stop() {
+  if (acceptor_ == nullptr || std::exchange(stopped_, true)) return;
   acceptor_->Stop();
   environment_.io->Post([this] {
     for (HttpOutput* connection : environment_.connections) {
@@ -93,5 +95,6 @@ int HttpServer::NumConnections() const {
   return state_->Door().NumConnections();
 }
 void HttpServer::Drain(absl::Duration limit) { state_->Drain(limit); }
+void HttpServer::Stop() { state_->Stop(); }
 
 }  // namespace mesh::gateway

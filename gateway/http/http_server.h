@@ -80,8 +80,7 @@ class HttpServer {
       const HttpServerOptions& options, HttpHandler& handler,
       const Clock& clock);
 
-  // Closes all connections; answers under way end as if their clients had gone
-  // away. Responders may live on: they do nothing, and call nothing back.
+  // Stops. Responders may live on: they do nothing, and call nothing back.
   ~HttpServer();
 
   // host:port, with the port that was found for 0.
@@ -93,6 +92,10 @@ class HttpServer {
   // Stops accepting; open connections get 503 for new requests. Returns when
   // all answers under way have been sent, or at the limit. Thread-safe.
   void Drain(absl::Duration limit);
+  // Closes all connections; answers under way end as if their clients had gone
+  // away. The counters can still be read meanwhile and afterwards. Not while
+  // another thread drains.
+  void Stop();
 
  private:
   class State;

@@ -21,6 +21,7 @@ namespace {
 
 constexpr char kPepper[] = "a pepper of some length";
 constexpr char kGoodFields[] = R"("max_tokens":3)";
+constexpr absl::Duration kConnectLimit = absl::Seconds(5);
 // Room for what allocators keep of the largest bodies.
 constexpr uint64_t kMaxGrowth = 96 << 20;
 
@@ -153,8 +154,11 @@ std::unique_ptr<v1::InferenceService::Stub> DoorsTest::FreshStub() const {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  return v1::InferenceService::NewStub(grpc::CreateCustomChannel(
-      server_->Address(), grpc::InsecureChannelCredentials(), arguments));
+  const auto channel = grpc::CreateCustomChannel(
+      server_->Address(), grpc::InsecureChannelCredentials(), arguments);
+  // One that is given up while it connects may keep its connection for long.
+  channel->WaitForConnected(absl::ToChronoTime(absl::Now() + kConnectLimit));
+  return v1::InferenceService::NewStub(channel);
 }
 
 GrpcReply ReplyOf(const grpc::Status& status,

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -230,6 +231,27 @@ TEST_F(HttpServerTest, DrainEndsAtItsLimit) {
   server_->Drain(absl::Milliseconds(20));
   server_ = nullptr;
   EXPECT_TRUE(busy.IsClosed());
+}
+
+// Whoever exports its counters need not know that it is being stopped.
+TEST_F(HttpServerTest, CountersCanBeReadWhileItStops) {
+  Start();
+  RawClient client(Address());
+  client.Send(kGet);
+  EXPECT_EQ(client.Answer().status, 200);
+  std::atomic<bool> stopped = false;
+  std::thread reader([&] {
+    while (!stopped) {
+      EXPECT_EQ(server_->Counters().requests, 1u);
+      EXPECT_GE(server_->Accepted().accepted, 1u);
+    }
+  });
+  server_->Stop();
+  stopped = true;
+  reader.join();
+  EXPECT_TRUE(client.IsClosed());
+  EXPECT_EQ(server_->Counters().requests, 1u);
+  server_->Stop();
 }
 
 TEST_F(HttpServerTest, StartSaysWhatIsWrong) {
