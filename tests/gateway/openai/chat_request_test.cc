@@ -79,7 +79,6 @@ TEST(ChatRequest, EveryField) {
       R"("request_id":"r-1","reasoning_format":"inline",)"
       R"("modalities":["text"],"thinking":{"type":"disabled"})"));
   EXPECT_EQ(request.input.max_tokens, 9U);
-  EXPECT_EQ(request.input.cache_salt, "s");
   const SamplingInput& sampling = request.input.sampling;
   EXPECT_EQ(sampling.temperature, 0.5F);
   EXPECT_EQ(sampling.top_p, 0.25F);
