@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attention-node/attention_metrics.h"
 
+#include "service/follow_metrics.h"
+
 namespace mesh::attention {
 namespace {
+
+using service::Follow;
 
 prometheus::Counter& AddCounter(prometheus::Registry& registry,
                                 const char* name, const char* help) {
@@ -38,11 +42,6 @@ prometheus::Gauge& AddBlocks(prometheus::Registry& registry,
       .Help("Blocks of the latent KV cache.")
       .Register(registry)
       .Add({{"state", state}});
-}
-
-// Counters are kept elsewhere; this one follows.
-void Follow(prometheus::Counter& counter, int64_t value) {
-  counter.Increment(static_cast<double>(value) - counter.Value());
 }
 
 }  // namespace
@@ -93,10 +92,10 @@ void AttentionMetrics::OnStep(absl::Duration duration,
 }
 
 void AttentionMetrics::Update(const EngineCounters& engine) {
-  Follow(preemptions_, engine.preemptions);
-  Follow(emitted_, engine.emitted_tokens);
-  Follow(prefix_queried_, engine.prompt_tokens);
-  Follow(prefix_hit_, engine.cached_prompt_tokens);
+  Follow(engine.preemptions, preemptions_);
+  Follow(engine.emitted_tokens, emitted_);
+  Follow(engine.prompt_tokens, prefix_queried_);
+  Follow(engine.cached_prompt_tokens, prefix_hit_);
   const int used = engine.total_blocks - engine.free_blocks;
   free_blocks_.Set(engine.free_blocks - engine.kept_blocks);
   cached_blocks_.Set(engine.kept_blocks);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attention-node/dispatch_metrics.h"
 
-#include <algorithm>
+#include "service/follow_metrics.h"
 
 namespace mesh::attention {
 namespace {
 
+using service::Follow;
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 prometheus::Histogram& AddStage(
@@ -13,11 +14,6 @@ prometheus::Histogram& AddStage(
   return family.Add({{"stage", stage}},
                     Buckets{0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
                             0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5});
-}
-
-// Counters are kept elsewhere; this one follows.
-void Follow(prometheus::Counter& counter, int64_t value) {
-  counter.Increment(static_cast<double>(value) - counter.Value());
 }
 
 void ObserveSince(absl::Duration now, absl::Duration before,
@@ -97,14 +93,14 @@ void DispatchMetrics::UpdateCounters(const router::DispatchCounters& counters,
   const auto bytes = [&](const char* direction) -> prometheus::Counter& {
     return bytes_.Add({{"direction", direction}, {"transport", transport}});
   };
-  Follow(bytes("sent"), counters.bytes_sent);
-  Follow(bytes("received"), counters.bytes_received);
+  Follow(counters.bytes_sent, bytes("sent"));
+  Follow(counters.bytes_received, bytes("received"));
   const auto retries = [&](const char* reason) -> prometheus::Counter& {
     return retries_.Add({{"reason", reason}});
   };
-  Follow(retries("overdue"), counters.frames_hedged);
-  Follow(retries("lost"), counters.frames_lost);
-  Follow(retries("not_held"), counters.not_held);
+  Follow(counters.frames_hedged, retries("overdue"));
+  Follow(counters.frames_lost, retries("lost"));
+  Follow(counters.not_held, retries("not_held"));
 }
 
 void DispatchMetrics::UpdateLane(const std::string& transport,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gateway/metric_buckets.h"
+#include "service/follow_metrics.h"
 
 namespace mesh::gateway {
 namespace {
@@ -45,10 +46,6 @@ prometheus::Histogram& Histogram(prometheus::Registry& registry,
       .Labels(labels)
       .Register(registry)
       .Add({}, buckets);
-}
-
-void RaiseTo(uint64_t total, prometheus::Counter& counter) {
-  counter.Increment(static_cast<double>(total) - counter.Value());
 }
 
 }  // namespace
@@ -214,17 +211,18 @@ void GatewayMetrics::SetGauges(const GatewayGauges& gauges) {
 }
 
 void GatewayMetrics::SetShed(absl::string_view reason, uint64_t total) {
-  RaiseTo(total, state_->shed.Add({{"reason", std::string(reason)}}));
+  service::Follow(total, state_->shed.Add({{"reason", std::string(reason)}}));
 }
 
 void GatewayMetrics::SetConnections(absl::string_view port,
                                     absl::string_view what, uint64_t total) {
-  RaiseTo(total, state_->connections.Add({{"port", std::string(port)},
-                                          {"what", std::string(what)}}));
+  service::Follow(
+      total, state_->connections.Add(
+                 {{"port", std::string(port)}, {"what", std::string(what)}}));
 }
 
 void GatewayMetrics::SetIdempotent(absl::string_view what, uint64_t total) {
-  RaiseTo(total, state_->idempotent.Add({{"what", std::string(what)}}));
+  service::Follow(total, state_->idempotent.Add({{"what", std::string(what)}}));
 }
 
 }  // namespace mesh::gateway

@@ -19,7 +19,7 @@ namespace mesh::gateway {
 // lock.
 class PrefixAffinity {
  public:
-  // Keeps between `max_chunks` and twice as many, those in use longest.
+  // Keeps the latest: `max_chunks` at least, and at most twice as many.
   explicit PrefixAffinity(size_t max_chunks) : max_chunks_(max_chunks) {}
 
   // The beginnings of a prompt: one key for each whole chunk of tokens, which

@@ -144,7 +144,7 @@ class StreamRouter {
     absl::string_view moved_by;  // the reason to count when it moves
     int num_migrations = 0;
   };
-  // Beginnings of prompts, 64 tokens each: some 3 MiB.
+  // Beginnings of prompts, 64 tokens each: at most 6 MiB.
   static constexpr size_t kMaxPrefixChunks = size_t{1} << 15;
   using Streams = absl::flat_hash_map<uint64_t, std::unique_ptr<Stream>>;
   // Sinks to wake once the lock is given up.

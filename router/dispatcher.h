@@ -47,7 +47,7 @@ struct DispatchCounters {
   int64_t dropped_duplicate = 0;  // all its rows had been answered
 };
 
-// Where the time of all batches that were combined went, since the start.
+// Where the time of all batches went, since the start.
 struct DispatchTimes {
   absl::Duration dispatch;  // Dispatch(): rows to frames, and sent
   absl::Duration compute;   // from there to the last answer
